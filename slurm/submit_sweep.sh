@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Submits a sweep (one array task a row of the table) and the job that collects it into one table.
+#
+#   slurm/submit_sweep.sh [-j AT_ONCE] TABLE.tsv [options of sbatch] [-- options of genrec_dist]
+#   slurm/submit_sweep.sh -j 4 configs/sweep_letter.tsv --time=04:00:00 -- --config configs/beauty_siit.ini
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+die() { printf 'submit_sweep.sh: %s\n' "$2" >&2; exit "$1"; }
+at_once=4
+if [ "${1:-}" = -j ]; then
+  at_once=${2:-}
+  shift $(($# < 2 ? $# : 2))
+fi
+case $at_once in '' | *[!0-9]* | 0) die 2 "-j: expected the number of rows to run at once" ;; esac
+[ $# -ge 1 ] || die 2 "expected a table: slurm/submit_sweep.sh [-j AT_ONCE] TABLE.tsv [options of sbatch] [-- options of genrec_dist]"
+table=$1
+shift
+rows=$(launch/sweep_row.sh "$table" --count)
+[ "$rows" -ge 1 ] || die 65 "$table has no rows"
+command -v sbatch > /dev/null || die 66 "no sbatch on the PATH: run this on a login node of a Slurm cluster"
+batch_options=()
+while [ $# -gt 0 ] && [ "$1" != -- ]; do
+  batch_options+=("$1")
+  shift
+done
+[ $# -eq 0 ] || shift
+array=$(sbatch --parsable --array="0-$((rows - 1))%$at_once" "${batch_options[@]}" slurm/sweep.sbatch "$table" "$@")
+array=${array%%;*}
+collect=$(sbatch --parsable --dependency="afterany:$array" slurm/collect.sbatch "$table" "$array")
+echo "array $array: $rows rows of $table, $at_once at once; run folders ${GENREC_RUNS:-runs}/${array}_<row>"
+echo "collecting job ${collect%%;*}: ${GENREC_RUNS:-runs}/$array.md and .tsv when all rows have ended"

@@ -1,0 +1,70 @@
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "app/runtime.h"
+#include "config/option_parser.h"
+#include "data/load_dataset.h"
+#include "siit/siit_options.h"
+#include "tokenizers/item_tokenizer.h"
+#include "training/trainer.h"
+
+namespace genrec {
+
+struct TextOptions {
+  std::string spiece;          ///< SentencePiece model; "": one is trained on titles and templates
+  std::int32_t max_pieces = 64;
+  std::string templates;       ///< file, one template with {H} a line; "": the 15 built in; none: no prompt
+};
+
+struct ModelOptions {
+  std::string preset = "tiger";
+  std::string config;   ///< Hugging Face config.json; wins over preset
+  std::string weights;  ///< Hugging Face folder or safetensors file
+  std::string vocabulary = "text+codes";
+};
+
+struct DecodeOptions {
+  std::int32_t beams = 20;
+  std::int32_t batch = 32;  ///< users decoded together by one thread
+  std::string score = "mean";
+};
+
+struct EvalOptions {
+  std::vector<int> k = {5, 10};
+  std::string split = "test";
+  std::int64_t users = 0;  ///< evaluated users, a seeded sample; 0: all
+  std::string baselines = "popularity";
+};
+
+struct RecommendOptions {
+  std::string users;   ///< "", or user ids "0,5,7"
+  std::string output;  ///< .jsonl, .csv or .h5
+};
+
+/// Everything a run can be told, read once.
+struct ProgramOptions {
+  RunOptions run;
+  DataOptions data;
+  TextOptions text;
+  TokenizerOptions tokenizer;
+  ModelOptions model;
+  TrainOptions train;
+  SiitOptions siit;
+  DecodeOptions decode;
+  EvalOptions eval;
+  RecommendOptions recommend;
+  bool help = false, version = false;
+  bool verify = false;                 ///< inspect --verify
+  std::vector<std::string> diff;       ///< inspect --diff A B
+  std::string from, to;                ///< convert
+  std::int32_t wait_for_debugger = -1;
+};
+
+/// Binds every option to its field.
+void add_options(OptionParser& parser, ProgramOptions& options);
+/// Rules between fields (a command's own needs included); throws UsageError naming both keys.
+void check_options(const OptionParser& parser, const ProgramOptions& options, const std::string& command);
+
+}  // namespace genrec

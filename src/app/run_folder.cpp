@@ -1,0 +1,71 @@
+#include "app/run_folder.h"
+
+#include <chrono>
+#include <cmath>
+
+#include "base/error.h"
+#include "io/files.h"
+
+namespace genrec {
+namespace {
+
+double now_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+RunFolder::RunFolder(std::filesystem::path path, bool is_root)
+    : path_(std::move(path)), is_root_(is_root), started_(now_seconds()) {}
+
+std::filesystem::path RunFolder::identifiers(int iteration) const {
+  return path_ / "identifiers" / ("iteration-" + std::to_string(iteration) + ".index.json");
+}
+
+void RunFolder::create() {
+  if (!is_root_) return;
+  for (const auto& folder : {checkpoints(), logs(), path_ / "identifiers"}) {
+    std::error_code failed;
+    std::filesystem::create_directories(folder, failed);
+    if (failed) {
+      throw InputOutputError("cannot make the folder " + folder.string() + " (" + failed.message() +
+                             "): give another --run.dir");
+    }
+  }
+}
+
+void RunFolder::write_config(const std::string& ini) {
+  if (is_root_) write_file_atomically(path_ / "config.ini", ini);
+}
+
+void RunFolder::write_environment(const Json& environment) {
+  if (is_root_) write_json(path_ / "environment.json", environment);
+}
+
+void RunFolder::write_summary(const Json& summary) {
+  if (is_root_) write_json(path_ / "summary.json", summary);
+}
+
+void RunFolder::rewind_metrics(std::int64_t step) {
+  const auto file = path_ / "metrics.jsonl";
+  if (!is_root_ || !std::filesystem::exists(file)) return;
+  std::ifstream in(file);
+  std::string kept;
+  for (std::string line; std::getline(in, line);) {
+    const auto entry = Json::parse(line, nullptr, false);
+    if (!entry.is_discarded() && entry.value("step", std::int64_t{0}) <= step) kept += line + "\n";
+  }
+  write_file_atomically(file, kept);
+}
+
+void RunFolder::measure(const Measurement& m) {
+  if (!is_root_) return;
+  if (!metrics_.is_open()) metrics_.open(path_ / "metrics.jsonl", std::ios::app);
+  const Json value = std::isfinite(m.value) ? Json(m.value) : Json(nullptr);
+  const Json line = {{"step", m.step},   {"epoch", m.epoch}, {"iteration", m.iteration},         {"split", m.split},
+                     {"name", m.name},   {"value", value},   {"seconds", now_seconds() - started_}};
+  metrics_ << line.dump() << '\n' << std::flush;
+  if (!metrics_) throw InputOutputError("cannot write " + (path_ / "metrics.jsonl").string() + ": is the disk full?");
+}
+
+}  // namespace genrec

@@ -1,0 +1,48 @@
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "io/json_file.h"
+
+namespace genrec {
+
+/// One measurement, a line of metrics.jsonl.
+struct Measurement {
+  std::int64_t step = 0;
+  double epoch = 0;
+  int iteration = 0;
+  std::string split;
+  std::string name;
+  double value = 0;
+};
+
+/// The folder of a run (contract: config.ini, environment.json, metrics.jsonl, summary.json, checkpoints/, identifiers/,
+/// logs/). Only rank 0 writes; the members do nothing on other ranks.
+class RunFolder {
+ public:
+  RunFolder(std::filesystem::path path, bool is_root);
+
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  [[nodiscard]] std::filesystem::path checkpoints() const { return path_ / "checkpoints"; }
+  [[nodiscard]] std::filesystem::path logs() const { return path_ / "logs"; }
+  [[nodiscard]] std::filesystem::path identifiers(int iteration) const;
+
+  /// Makes the folders; throws InputOutputError.
+  void create();
+  void write_config(const std::string& ini);
+  void write_environment(const Json& environment);
+  void write_summary(const Json& summary);
+  /// Forgets measurements of steps after `step`: a resumed run measures them again.
+  void rewind_metrics(std::int64_t step);
+  void measure(const Measurement& measurement);
+
+ private:
+  std::filesystem::path path_;
+  bool is_root_;
+  std::ofstream metrics_;
+  double started_;
+};
+
+}  // namespace genrec

@@ -1,0 +1,36 @@
+#include "app/saved_model.h"
+
+#include "base/error.h"
+#include "training/checkpoint_model.h"
+
+namespace genrec {
+namespace {
+
+std::filesystem::path checkpoint_path(const Session& session) {
+  if (!session.line.arguments.empty()) return session.line.arguments.front();
+  const std::filesystem::path run = session.options.run.dir;
+  if (run.empty()) {
+    throw UsageError(session.line.command + " needs a checkpoint: `genrec_dist " + session.line.command +
+                     " runs/NAME/checkpoints/best`, or --run.dir runs/NAME");
+  }
+  const auto best = run / "checkpoints" / "best", last = run / "checkpoints" / "last";
+  return std::filesystem::exists(best) ? best : last;
+}
+
+}  // namespace
+
+SavedModel open_saved_model(Session& session, const Runtime& runtime) {
+  const std::filesystem::path path = checkpoint_path(session);
+  SavedModel saved;
+  if (session.mpi.world().is_root()) saved.state = read_checkpoint(path, CheckpointParts::kModel);
+  broadcast_checkpoint(saved.state, session.mpi.world());
+  saved.workspace = std::make_unique<Workspace>(session, &saved.state);
+  const Dataset& dataset = saved.workspace->dataset();
+  require_dataset(saved.state, dataset.fingerprint, dataset.name, path);
+  saved.model = model_from_checkpoint(saved.state, runtime.device, runtime.precision);
+  const Vocabulary vocabulary = Vocabulary::restore(saved.state.text_pieces, saved.state.vocabulary);
+  saved.items = std::make_unique<TokenizedItems>(saved.state.identifiers, vocabulary);
+  return saved;
+}
+
+}  // namespace genrec

@@ -1,0 +1,68 @@
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/session.h"
+#include "base/progress.h"
+#include "data/dataset.h"
+#include "data/virtual_shards.h"
+#include "io/text_tokenizer.h"
+#include "eval/evaluator.h"
+#include "tokenizers/identifier_table.h"
+#include "tokenizers/vocabulary.h"
+#include "training/checkpoint.h"
+#include "training/prompts.h"
+
+namespace genrec {
+
+/// The dataset and its text as one rank holds them, for every command that trains or ranks.
+class Workspace {
+ public:
+  /// Loads the dataset and says what was repaired. `checkpoint`: its SentencePiece model is taken. Collective.
+  Workspace(Session& session, const CheckpointState* checkpoint = nullptr);
+
+  [[nodiscard]] const Dataset& dataset() const { return dataset_; }
+  [[nodiscard]] const VirtualShards& shards() const { return shards_; }
+  [[nodiscard]] const std::vector<std::string>& texts() const { return texts_; }
+  [[nodiscard]] const Prompts& prompts() const { return prompts_; }
+  /// Absent in a codes-only model.
+  [[nodiscard]] const TitlePieces& titles() const { return *titles_; }
+  [[nodiscard]] TokenId text_pieces() const;
+  [[nodiscard]] std::string spiece_bytes() const;
+  /// This rank's training order for global batches of `batch`.
+  [[nodiscard]] TrainingOrder training_order(std::int64_t batch) const;
+
+  /// What every checkpoint of this run says of it.
+  [[nodiscard]] CheckpointState identity() const;
+  /// First identifiers by tokenizer.method. Collective.
+  [[nodiscard]] IdentifierTable make_identifiers() const;
+  /// A model of `vocabulary` tokens by section `model`: weights of a folder, or initialised.
+  [[nodiscard]] std::unique_ptr<T5Model> make_model(const Runtime& runtime, const Vocabulary& vocabulary) const;
+
+ private:
+  void make_text_tokenizer(const CheckpointState* checkpoint);
+
+  Session& session_;
+  Dataset dataset_;
+  VirtualShards shards_;
+  std::vector<std::string> texts_, templates_;
+  std::optional<TextTokenizer> text_;
+  Prompts prompts_;
+  std::optional<TitlePieces> titles_;
+};
+
+/// How sections decode and run rank items.
+[[nodiscard]] RankingOptions ranking_options(const ProgramOptions& options, const Runtime& runtime);
+/// Beam search over the identifiers for every user of the split (or a sample), exact metrics over all ranks. Collective.
+EvaluationReport evaluate_split(Session& session, const Workspace& workspace, const Runtime& runtime, Progress& progress,
+                                const T5Model& model, const TokenizedItems& items, Split split);
+/// Metrics of the popularity ranking. Collective.
+Metrics evaluate_popularity(Session& session, const Workspace& workspace, Split split);
+/// The contract's name of the rule.
+[[nodiscard]] ScoreRule score_rule(const DecodeOptions& options);
+/// run.dir, or runs/COMMAND-DATASET.
+[[nodiscard]] std::string run_directory(const Session& session, const std::string& command, const Dataset& dataset);
+
+}  // namespace genrec

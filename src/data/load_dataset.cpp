@@ -1,0 +1,78 @@
+#include "data/load_dataset.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "base/error.h"
+#include "data/readers/hdf5_dataset.h"
+#include "data/readers/letter_json.h"
+#include "data/synthetic.h"
+#include "data/whole_dataset.h"
+
+namespace genrec {
+namespace {
+
+constexpr std::string_view kHistories = ".inter.json";
+
+/// data.name, or the one name for which the folder has histories.
+std::string name_in(const DataOptions& options) {
+  if (!std::filesystem::is_directory(options.dir)) {
+    throw MissingInput("data.dir = " + options.dir + ": no such folder");
+  }
+  if (!options.name.empty()) return options.name;
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(options.dir)) {
+    const std::string file = entry.path().filename().string();
+    if (file.ends_with(kHistories)) names.push_back(file.substr(0, file.size() - kHistories.size()));
+  }
+  if (names.size() == 1) return names.front();
+  if (names.empty()) {
+    throw MissingInput("data.dir = " + options.dir + ": expected a file NAME.inter.json in it, found none");
+  }
+  std::sort(names.begin(), names.end());
+  std::string list;
+  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
+  throw UsageError("data.dir = " + options.dir + " holds several datasets: choose one with data.name (" +
+                   list + ")");
+}
+
+WholeDataset read_whole(const DataOptions& options, std::uint64_t seed, DatasetRepairs& repairs) {
+  if (!options.file.empty()) return read_hdf5_dataset(options.file, options.max_users);
+  if (!options.dir.empty())
+    return read_letter_json(options.dir, name_in(options), options.needs_text, repairs);
+  return make_synthetic(SyntheticOptions(), seed);
+}
+
+}  // namespace
+
+Dataset load_dataset(const DataOptions& options, std::uint64_t seed, int rank, int ranks,
+                     DatasetRepairs& repairs) {
+  if (options.shards < ranks) {
+    throw UsageError("data.shards = " + std::to_string(options.shards) + " is less than the " +
+                     std::to_string(ranks) + " ranks: give at least one shard a rank");
+  }
+  repairs = {};
+  const bool limited = options.max_users > 0 || options.max_items > 0;
+  if (!options.file.empty() && !limited && has_fingerprint(options.file)) {
+    return read_hdf5_share(options.file, options.shards, seed, rank, ranks, repairs);
+  }
+  WholeDataset whole = read_whole(options, seed, repairs);
+  const std::int64_t all_items = whole.catalogue.size();
+  limit(whole, options.max_users, options.max_items, repairs);
+  count(whole, repairs);
+  Dataset dataset = share_of_rank(std::move(whole), options.shards, seed, rank, ranks);
+  dataset.items_before_limit = all_items;
+  return dataset;
+}
+
+std::filesystem::path index_file(const DataOptions& options) {
+  std::filesystem::path path;
+  if (!options.file.empty()) {
+    path = std::filesystem::path(options.file).replace_extension(".index.json");
+  } else if (!options.dir.empty()) {
+    path = std::filesystem::path(options.dir) / (name_in(options) + ".index.json");
+  }
+  return std::filesystem::exists(path) ? path : std::filesystem::path();
+}
+
+}  // namespace genrec

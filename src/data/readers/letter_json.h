@@ -1,0 +1,17 @@
+#pragma once
+#include <filesystem>
+#include <string>
+
+#include "data/repairs.h"
+#include "data/whole_dataset.h"
+
+namespace genrec {
+
+/// LETTER's files: NAME.inter.json {"user": [item, ...]} and NAME.item.json {"item": {"title",
+/// "description"}}, ids from 0 without gaps, in any order. Texts are cleaned (clean_text); a title may be a
+/// list of texts. Without an item file and with needs_text = false the items are 0 .. the largest in a
+/// history. Throws DataError naming file and line.
+[[nodiscard]] WholeDataset read_letter_json(const std::filesystem::path& dir, const std::string& name,
+                                            bool needs_text, DatasetRepairs& repairs);
+
+}  // namespace genrec

@@ -1,0 +1,170 @@
+#include "decoding/beam_search.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include "base/error.h"
+
+namespace genrec {
+namespace {
+
+/// Ascending keys are descending scores, then ascending positions.
+std::uint64_t packed(float score, std::size_t position) {
+  const auto bits = std::bit_cast<std::uint32_t>(score);
+  const std::uint32_t ascending = (bits >> 31) != 0 ? ~bits : bits | 0x80000000U;
+  return (static_cast<std::uint64_t>(~ascending) << 32) | static_cast<std::uint32_t>(position);
+}
+
+std::size_t position_of(std::uint64_t key) {
+  return static_cast<std::uint32_t>(key);
+}
+
+/// The least `count` keys in front, in order.
+void sort_front(std::vector<std::uint64_t>& keys, std::size_t count) {
+  if (count < keys.size()) {
+    std::nth_element(keys.begin(), keys.begin() + static_cast<std::ptrdiff_t>(count), keys.end());
+    keys.resize(count);
+  }
+  std::sort(keys.begin(), keys.end());
+}
+
+}  // namespace
+
+void BeamSearch::Rows::append(TokenId t, std::int32_t p, std::int32_t s, std::int32_t n, float score) {
+  token.push_back(t);
+  parent.push_back(p);
+  sequence.push_back(s);
+  node.push_back(n);
+  log_probability.push_back(score);
+}
+
+BeamSearch::BeamSearch(const TokenAutomaton& automaton, std::int64_t sequences, const BeamOptions& options)
+    : automaton_(automaton),
+      options_(options),
+      penalty_(options.score == ScoreRule::kSum ? 0 : options.length_penalty),
+      kept_(static_cast<std::size_t>(sequences)) {
+  if (options.beams < 1) throw Error(ExitCode::kInternal, "beam search: at least one beam is needed");
+  if (automaton.nodes() == 0 || automaton.tokens_of(0).empty()) {
+    throw Error(ExitCode::kInternal, "beam search: the automaton allows no token at its root");
+  }
+  for (std::int64_t s = 0; s < sequences; ++s) rows_.append(kPadToken, 0, static_cast<std::int32_t>(s), 0, 0);
+  list_candidates();
+}
+
+void BeamSearch::list_candidates() {
+  offsets_.assign(1, 0);
+  candidates_.clear();
+  for (std::int32_t node : rows_.node) {
+    const auto tokens = automaton_.tokens_of(node);
+    candidates_.insert(candidates_.end(), tokens.begin(), tokens.end());
+    offsets_.push_back(static_cast<std::int64_t>(candidates_.size()));
+  }
+}
+
+void BeamSearch::advance(std::span<const float> log_probabilities) {
+  if (log_probabilities.size() != candidates_.size()) {
+    throw Error(ExitCode::kInternal, "beam search: " + std::to_string(log_probabilities.size()) +
+                                         " scores for " + std::to_string(candidates_.size()) + " candidates");
+  }
+  Rows next;
+  for (std::size_t first = 0, last = 0; first < rows_.token.size(); first = last) {
+    const std::int32_t sequence = rows_.sequence[first];
+    while (last < rows_.token.size() && rows_.sequence[last] == sequence) ++last;
+    advance_sequence(sequence, first, last, log_probabilities, next);
+  }
+  history_.push_back({std::move(rows_.token), std::move(rows_.parent)});
+  rows_ = std::move(next);
+  list_candidates();
+}
+
+void BeamSearch::advance_sequence(std::int32_t sequence, std::size_t first_row, std::size_t last_row,
+                                  std::span<const float> log_probabilities, Rows& next) {
+  const bool exact = options_.stopping == Stopping::kExact;
+  const auto beams = static_cast<std::size_t>(options_.beams);
+  const auto first = static_cast<std::size_t>(offsets_[first_row]);
+  keys_.clear();
+  for (std::size_t row = first_row; row < last_row; ++row) {
+    const auto end = static_cast<std::size_t>(offsets_[row + 1]);
+    for (auto c = static_cast<std::size_t>(offsets_[row]); c < end; ++c) {
+      const float sum = rows_.log_probability[row] + log_probabilities[c];
+      if (std::isnan(sum))
+        throw Error(ExitCode::kInternal, "beam search: a score of the model is not a number");
+      // The exact search has no reason to turn a finished sequence away; live beams compete among themselves.
+      if (exact && candidates_[c] == kEndToken) {
+        keep(sequence, row, sum);
+      } else {
+        keys_.push_back(packed(sum, c - first));
+      }
+    }
+  }
+  sort_front(keys_, exact ? beams : 2 * beams);
+
+  const std::size_t next_first = next.token.size();
+  for (std::size_t rank = 0; rank < keys_.size() && next.token.size() - next_first < beams; ++rank) {
+    const std::size_t candidate = first + position_of(keys_[rank]);
+    const auto above = std::upper_bound(offsets_.begin() + static_cast<std::ptrdiff_t>(first_row),
+                                        offsets_.end(), static_cast<std::int64_t>(candidate));
+    const auto row = static_cast<std::size_t>(above - offsets_.begin()) - 1;
+    const float sum = rows_.log_probability[row] + log_probabilities[candidate];
+    const auto edge = static_cast<std::size_t>(automaton_.begin[static_cast<std::size_t>(rows_.node[row])]) +
+                      candidate - static_cast<std::size_t>(offsets_[row]);
+    const std::int32_t target = automaton_.target[edge];
+    if (target != TokenAutomaton::kFinal) {
+      // Log-probabilities only fall: the best a beam may reach is its sum over the longest length.
+      if (exact && full(sequence) && scored(sum, automaton_.max_steps) <= worst_kept(sequence)) break;
+      next.append(candidates_[candidate], static_cast<std::int32_t>(row), sequence, target, sum);
+    } else if (rank < beams) {
+      keep(sequence, row, sum);
+    }
+  }
+  if (exact || !full(sequence) || next.token.size() == next_first) return;
+  const auto steps = static_cast<std::int64_t>(history_.size()) + 1;
+  if (options_.stopping == Stopping::kFirstFinished ||
+      scored(next.log_probability[next_first], steps) <= worst_kept(sequence)) {
+    for (auto* column : {&next.parent, &next.sequence, &next.node}) column->resize(next_first);
+    next.token.resize(next_first);
+    next.log_probability.resize(next_first);
+  }
+}
+
+bool BeamSearch::full(std::int32_t sequence) const {
+  return kept_[static_cast<std::size_t>(sequence)].size() == static_cast<std::size_t>(options_.beams);
+}
+
+float BeamSearch::worst_kept(std::int32_t sequence) const {
+  return kept_[static_cast<std::size_t>(sequence)].back().score;
+}
+
+float BeamSearch::scored(float log_probability, std::int64_t tokens) const {
+  return log_probability / static_cast<float>(std::pow(static_cast<double>(tokens), penalty_));
+}
+
+void BeamSearch::keep(std::int32_t sequence, std::size_t row, float log_probability) {
+  const float score = scored(log_probability, static_cast<std::int64_t>(history_.size()) + 1);
+  if (full(sequence) && score <= worst_kept(sequence)) return;
+  auto& kept = kept_[static_cast<std::size_t>(sequence)];
+  if (full(sequence)) kept.pop_back();
+  const auto place =
+      std::upper_bound(kept.begin(), kept.end(), score,
+                       [](float value, const Hypothesis& other) { return value > other.score; });
+  kept.insert(place, Hypothesis{tokens_of_row(row), rows_.node[row], score, log_probability});
+}
+
+std::vector<TokenId> BeamSearch::tokens_of_row(std::size_t row) const {
+  std::vector<TokenId> tokens(history_.size());
+  if (tokens.empty()) return tokens;
+  tokens.back() = rows_.token[row];
+  std::int32_t parent = rows_.parent[row];
+  for (std::size_t step = history_.size(); step-- > 1;) {
+    tokens[step - 1] = history_[step].token[static_cast<std::size_t>(parent)];
+    parent = history_[step].parent[static_cast<std::size_t>(parent)];
+  }
+  return tokens;
+}
+
+std::vector<std::vector<Hypothesis>> BeamSearch::take_results() {
+  return std::move(kept_);
+}
+
+}  // namespace genrec

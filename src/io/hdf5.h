@@ -1,0 +1,90 @@
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "io/host_array.h"
+
+namespace genrec {
+
+/// Writes an HDF5 file under a temporary name beside `path`; commit() sets the root attribute `complete` = 1,
+/// flushes, syncs and renames, so that `path` is always either the old file or the whole new one. Without
+/// commit() the temporary file is removed. Every dataset gets an attribute `sha256` of its bytes. Object
+/// paths are absolute
+/// ("/model/shared.weight"); missing groups are made. Errors (disk full) throw InputOutputError.
+class Hdf5Writer {
+ public:
+  explicit Hdf5Writer(std::filesystem::path path);
+  ~Hdf5Writer();
+  Hdf5Writer(const Hdf5Writer&) = delete;
+  Hdf5Writer& operator=(const Hdf5Writer&) = delete;
+
+  void write(const std::string& object, const HostArray& array);
+  template <typename T>
+  void write(const std::string& object, std::span<const T> values, std::vector<std::int64_t> shape);
+  template <typename T>
+  void write(const std::string& object, const std::vector<T>& values) {
+    write<T>(object, std::span<const T>(values), {static_cast<std::int64_t>(values.size())});
+  }
+  /// UTF-8 strings, one dimension; padded to the longest one, of variable length where that wastes much.
+  void write_strings(const std::string& object, const std::vector<std::string>& values);
+  void write_text(const std::string& object, std::string_view text);
+  /// Attributes of a group or dataset ("/" is the root).
+  void attribute(const std::string& object, const std::string& name, const std::string& value);
+  void attribute(const std::string& object, const std::string& name, std::int64_t value);
+  void attribute(const std::string& object, const std::string& name, double value);
+  void commit();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Reads an HDF5 file. Throws MissingInput when it does not exist, InputOutputError when it cannot be read or
+/// a checksum differs (naming file, dataset and remedy), DataError when a dataset is absent or of another
+/// type than asked for.
+class Hdf5Reader {
+ public:
+  explicit Hdf5Reader(const std::filesystem::path& path);
+  ~Hdf5Reader();
+  Hdf5Reader(const Hdf5Reader&) = delete;
+  Hdf5Reader& operator=(const Hdf5Reader&) = delete;
+
+  [[nodiscard]] bool has(const std::string& object) const;
+  /// Names in a group, sorted; empty when the group is absent.
+  [[nodiscard]] std::vector<std::string> list(const std::string& group) const;
+  [[nodiscard]] std::vector<std::int64_t> shape(const std::string& object) const;
+  /// Reads and checks the checksum (where the file has one).
+  [[nodiscard]] HostArray read(const std::string& object) const;
+  template <typename T>
+  [[nodiscard]] std::vector<T> read(const std::string& object) const;
+  /// The elements of an integer dataset of any width.
+  [[nodiscard]] std::vector<std::int64_t> read_integers(const std::string& object) const;
+  /// Rows [begin, end) of the first dimension (no checksum: it covers the whole).
+  template <typename T>
+  [[nodiscard]] std::vector<T> read_rows(const std::string& object, std::int64_t begin,
+                                         std::int64_t end) const;
+  [[nodiscard]] std::vector<std::string> read_strings(const std::string& object) const;
+  [[nodiscard]] std::string read_text(const std::string& object) const;
+  [[nodiscard]] bool has_attribute(const std::string& object, const std::string& name) const;
+  [[nodiscard]] std::string text_attribute(const std::string& object, const std::string& name) const;
+  [[nodiscard]] std::int64_t integer_attribute(const std::string& object, const std::string& name) const;
+  [[nodiscard]] double real_attribute(const std::string& object, const std::string& name) const;
+  /// Checks the checksum of every dataset; one line a fault, empty when all is well.
+  [[nodiscard]] std::vector<std::string> verify() const;
+  /// Absolute paths of all datasets, sorted.
+  [[nodiscard]] std::vector<std::string> datasets() const;
+  [[nodiscard]] const std::filesystem::path& path() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+[[nodiscard]] std::string hdf5_version();
+
+}  // namespace genrec

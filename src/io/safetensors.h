@@ -1,0 +1,18 @@
+#pragma once
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <string>
+
+#include "io/host_array.h"
+
+namespace genrec {
+
+/// Reads every tensor of `model.safetensors`, or of the shards that `model.safetensors.index.json` names, in
+/// `folder` (or of the one file, if `folder` is a file). Throws MissingInput or DataError.
+[[nodiscard]] std::map<std::string, HostArray> read_safetensors(const std::filesystem::path& folder);
+
+/// Writes `path` atomically, tensors in name order, with {"format": "pt"} as metadata.
+void write_safetensors(const std::filesystem::path& path, const std::map<std::string, HostArray>& tensors);
+
+}  // namespace genrec

@@ -1,0 +1,125 @@
+#include "nn/attention.h"
+
+#include <vector>
+
+#include "nn/kernel_call.h"
+
+namespace genrec {
+namespace {
+
+/// Memory that a thread keeps for its kernel calls.
+float* scratch(std::int64_t floats) {
+  thread_local std::vector<float> memory;
+  if (static_cast<std::int64_t>(memory.size()) < floats) memory.resize(static_cast<std::size_t>(floats));
+  return memory.data();
+}
+
+/// First element of each sequence's probabilities: [heads, queries, keys] one sequence behind the other.
+std::vector<std::int64_t> probability_offsets(const AttentionSpec& spec) {
+  std::vector<std::int64_t> offsets{0};
+  for (std::int64_t s = 0; s < spec.queries->sequences(); ++s) {
+    offsets.push_back(offsets.back() + spec.heads * spec.queries->length(s) * spec.keys->length(s));
+  }
+  return offsets;
+}
+
+template <typename T>
+AttentionHead<T> head_of(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                         const AttentionSpec& spec, std::int64_t sequence, std::int64_t head) {
+  const auto s = static_cast<std::size_t>(sequence);
+  const std::int64_t dim = q.size(1) / spec.heads;
+  const std::int64_t query = spec.queries->offsets[s], key = spec.keys->offsets[s];
+  AttentionHead<T> h{};
+  h.ldq = q.stride(0);
+  h.ldk = k.stride(0);
+  h.ldv = v.stride(0);
+  h.q = elements<T>(q) + query * h.ldq + head * dim;
+  h.k = elements<T>(k) + key * h.ldk + head * dim;
+  h.v = elements<T>(v) + key * h.ldv + head * dim;
+  h.queries = spec.queries->length(sequence);
+  h.keys = spec.keys->length(sequence);
+  h.dim = dim;
+  h.causal = spec.causal;
+  h.bias = spec.bias.defined() ? elements<float>(spec.bias) + head * spec.bias.size(1) + spec.bias.size(1) / 2
+                               : nullptr;
+  h.dropout = spec.dropout.mask(query, head);
+  h.scratch = scratch(attention_scratch(h.queries, h.keys, dim));
+  return h;
+}
+
+}  // namespace
+
+at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const AttentionSpec& spec,
+                     at::Tensor* probabilities) {
+  if (!uses_kernels(q)) return attention_composite(q, k, v, spec, probabilities);
+  const std::int64_t dim = q.size(1) / spec.heads;
+  at::Tensor out = at::empty({q.size(0), q.size(1)}, q.options());
+  std::vector<std::int64_t> offsets;
+  if (probabilities != nullptr) {
+    offsets = probability_offsets(spec);
+    *probabilities = at::empty({offsets.back()}, q.options().dtype(at::kFloat));
+  }
+  by_precision(q, [&]<typename T>(T) {
+    at::parallel_for(0, spec.queries->sequences() * spec.heads, 4, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t task = begin; task < end; ++task) {
+        const std::int64_t sequence = task / spec.heads, head = task % spec.heads;
+        AttentionHead<T> h = head_of<T>(q, k, v, spec, sequence, head);
+        if (h.queries == 0) continue;
+        const auto s = static_cast<std::size_t>(sequence);
+        if (probabilities != nullptr) {
+          h.probabilities = elements<float>(*probabilities) + offsets[s] + head * h.queries * h.keys;
+        }
+        kernels<T>().attention(h, elements<T>(out) + spec.queries->offsets[s] * out.stride(0) + head * dim,
+                               out.stride(0));
+      }
+    });
+  });
+  return out;
+}
+
+void attention_backward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                        const at::Tensor& probabilities, const at::Tensor& dout, const AttentionSpec& spec,
+                        const AttentionGradients& gradients) {
+  if (!uses_kernels(q)) {
+    attention_composite_backward(q, k, v, probabilities, dout, spec, gradients);
+    return;
+  }
+  const std::int64_t dim = q.size(1) / spec.heads;
+  const std::vector<std::int64_t> offsets = probability_offsets(spec);
+  // One bias gradient a sequence, added up afterwards in the order of the sequences.
+  at::Tensor partial;
+  const bool biased = gradients.dbias.defined();
+  const std::int64_t distances = biased ? gradients.dbias.size(1) : 0;
+  if (biased) {
+    partial = at::zeros({spec.queries->sequences(), spec.heads, distances}, q.options().dtype(at::kFloat));
+  }
+  by_precision(q, [&]<typename T>(T) {
+    at::parallel_for(0, spec.queries->sequences() * spec.heads, 4, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t task = begin; task < end; ++task) {
+        const std::int64_t sequence = task / spec.heads, head = task % spec.heads;
+        AttentionHead<T> h = head_of<T>(q, k, v, spec, sequence, head);
+        if (h.queries == 0) continue;
+        const auto s = static_cast<std::size_t>(sequence);
+        const std::int64_t query = spec.queries->offsets[s], key = spec.keys->offsets[s];
+        h.probabilities = elements<float>(probabilities) + offsets[s] + head * h.queries * h.keys;
+        const auto rows_of = [&](const at::Tensor& t, std::int64_t row) {
+          return elements<T>(t) + row * t.stride(0) + head * dim;
+        };
+        AttentionHeadGradient<T> g{};
+        g.dout = rows_of(dout, query);
+        g.dq = rows_of(gradients.dq, query);
+        g.dk = rows_of(gradients.dk, key);
+        g.dv = rows_of(gradients.dv, key);
+        g.lddo = dout.stride(0);
+        g.lddq = gradients.dq.stride(0);
+        g.lddk = gradients.dk.stride(0);
+        g.lddv = gradients.dv.stride(0);
+        g.dbias = biased ? elements<float>(partial) + task * distances + distances / 2 : nullptr;
+        kernels<T>().attention_backward(h, g);
+      }
+    });
+  });
+  if (biased) gradients.dbias.add_(partial.sum(0));
+}
+
+}  // namespace genrec

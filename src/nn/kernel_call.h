@@ -1,0 +1,35 @@
+#pragma once
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <cstdint>
+
+#include "nn/kernels/kernels.h"
+
+namespace genrec {
+
+/// A tensor's elements as the kernels' type.
+template <typename T>
+T* elements(const at::Tensor& tensor) {
+  return static_cast<T*>(tensor.data_ptr());
+}
+
+/// Calls f(T{}) with the kernels' type of the tensor's elements.
+template <typename F>
+void by_precision(const at::Tensor& tensor, F f) {
+  if (tensor.scalar_type() == at::kBFloat16) {
+    f(Bf16{});
+  } else {
+    f(float{});
+  }
+}
+
+/// f(first row, rows) over pieces of [0, rows); rows of `columns` elements must be independent of each other.
+template <typename F>
+void parallel_rows(std::int64_t rows, std::int64_t columns, F f) {
+  const std::int64_t grain = std::max<std::int64_t>(1, 8192 / std::max<std::int64_t>(1, columns));
+  at::parallel_for(0, rows, grain, [&](std::int64_t begin, std::int64_t end) { f(begin, end - begin); });
+}
+
+}  // namespace genrec

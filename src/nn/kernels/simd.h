@@ -1,0 +1,137 @@
+#pragma once
+// Only for the files compiled once per instruction set: everything lives in a namespace of that set, and
+// nothing from the standard library is instantiated, lest the linker keep a copy the processor cannot run.
+#include <cstdint>
+
+#include "nn/kernels/kernels.h"
+
+#if defined(__AVX512F__)
+#define GENREC_ISA isa_avx512
+#define GENREC_LANES 16
+#elif defined(__AVX2__)
+#define GENREC_ISA isa_avx2
+#define GENREC_LANES 8
+#else
+#define GENREC_ISA isa_baseline
+#define GENREC_LANES 4
+#endif
+
+namespace genrec::GENREC_ISA {
+
+constexpr std::int64_t kLanes = GENREC_LANES;
+typedef float V __attribute__((vector_size(4 * GENREC_LANES)));
+typedef std::int32_t I __attribute__((vector_size(4 * GENREC_LANES)));
+typedef std::uint32_t U __attribute__((vector_size(4 * GENREC_LANES)));
+typedef std::uint16_t H __attribute__((vector_size(2 * GENREC_LANES)));
+
+inline V splat(float x) {
+  return x - V{};
+}
+inline U splat(std::uint32_t x) {
+  return x - U{};
+}
+
+/// Loads kLanes elements, or the first `count`, the rest zero.
+inline V load(const float* p) {
+  V v;
+  __builtin_memcpy(&v, p, sizeof v);
+  return v;
+}
+inline V load(const Bf16* p) {
+  H h;
+  __builtin_memcpy(&h, p, sizeof h);
+  return reinterpret_cast<V>(__builtin_convertvector(h, U) << 16);
+}
+template <typename T>
+inline V load(const T* p, std::int64_t count) {
+  if (count >= kLanes) return load(p);
+  T part[kLanes] = {};
+  for (std::int64_t i = 0; i < count; ++i) part[i] = p[i];
+  return load(part);
+}
+inline void store(float* p, V v) {
+  __builtin_memcpy(p, &v, sizeof v);
+}
+inline void store(Bf16* p, V v) {  // round to nearest, ties to even; values are finite
+  const U u = reinterpret_cast<U>(v);
+  const H h = __builtin_convertvector((u + 0x7fffu + ((u >> 16) & 1u)) >> 16, H);
+  __builtin_memcpy(p, &h, sizeof h);
+}
+template <typename T>
+inline void store(T* p, V v, std::int64_t count) {
+  if (count >= kLanes) {
+    store(p, v);
+    return;
+  }
+  T part[kLanes];
+  store(part, v);
+  for (std::int64_t i = 0; i < count; ++i) p[i] = part[i];
+}
+inline V maximum(V a, V b) {
+  return a > b ? a : b;
+}
+inline V minimum(V a, V b) {
+  return a < b ? a : b;
+}
+inline float sum(V v) {
+  float s = 0;
+  for (int i = 0; i < kLanes; ++i) s += v[i];
+  return s;
+}
+inline float largest(V v) {
+  float m = v[0];
+  for (int i = 1; i < kLanes; ++i) m = m > v[i] ? m : v[i];
+  return m;
+}
+/// Keeps the first `count` lanes, `other` elsewhere.
+inline V first(V v, std::int64_t count, float other) {
+  I lane;
+  for (int i = 0; i < kLanes; ++i) lane[i] = i;
+  return lane < static_cast<std::int32_t>(count) - I{} ? v : splat(other);
+}
+
+/// e^x to about 2 units in the last place; 0 below -87.3.
+inline V exponential(V x) {
+  const V clamped = minimum(maximum(x, splat(-87.3f)), splat(88.3f));
+  const V magic = splat(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer
+  const V n = (clamped * splat(1.44269504f) + magic) - magic;
+  const V r = (clamped - n * splat(0.693359375f)) + n * splat(2.12194440e-4f);
+  V p = splat(1.9875691500e-4f);
+  p = p * r + splat(1.3981999507e-3f);
+  p = p * r + splat(8.3334519073e-3f);
+  p = p * r + splat(4.1665795894e-2f);
+  p = p * r + splat(1.6666665459e-1f);
+  p = p * r + splat(5.0000001201e-1f);
+  p = p * r * r + r + splat(1.0f);
+  const I bits = (__builtin_convertvector(n, I) + 127) << 23;
+  const V e = p * reinterpret_cast<V>(bits);
+  return x < splat(-87.3f) ? V{} : e;
+}
+
+/// The row part of a dropout hash.
+struct RowKey {
+  std::uint32_t first, second;
+};
+inline RowKey row_key(std::int64_t token_key, std::uint64_t site) {
+  std::uint64_t x = static_cast<std::uint64_t>(token_key) ^ site;
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
+  x ^= x >> 31;
+  return {static_cast<std::uint32_t>(x), static_cast<std::uint32_t>(x >> 32)};
+}
+/// 0 or `scale` for columns [column, column + kLanes).
+inline V dropout_factor(RowKey key, std::int64_t column, std::uint32_t threshold, float scale) {
+  U lane;
+  for (int i = 0; i < kLanes; ++i) lane[i] = static_cast<std::uint32_t>(i);
+  U x = (lane + static_cast<std::uint32_t>(column)) * 0x9e3779b1u + key.first;
+  x ^= x >> 16;
+  x *= 0x7feb352du;
+  x ^= key.second;
+  x ^= x >> 15;
+  x *= 0x846ca68bu;
+  x ^= x >> 16;
+  const I kept = reinterpret_cast<I>(x >> 1) >= static_cast<std::int32_t>(threshold) - I{};
+  return kept ? splat(scale) : V{};
+}
+
+}  // namespace genrec::GENREC_ISA

@@ -1,0 +1,48 @@
+#pragma once
+#include <ATen/ATen.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "base/shards.h"
+#include "nn/parameter_store.h"
+
+namespace genrec {
+
+struct AdamWOptions {
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  double weight_decay = 0.01;  ///< decoupled; only on entries with `decays`
+};
+
+/// AdamW (Loshchilov & Hutter 2019) over a ParameterStore's flat buffers in one pass, with PyTorch's
+/// arithmetic. The moments are laid out as flat_values().
+class AdamW {
+ public:
+  AdamW(ParameterStore& store, const AdamWOptions& options);
+  /// One step with gradients scaled by `gradient_scale` (1 / tokens, times the clipping factor).
+  /// On the CPU the bf16 copies of the parameters are renewed as well; elsewhere call refresh_compute().
+  void step(double learning_rate, double gradient_scale);
+
+  [[nodiscard]] at::Tensor exp_avg() const { return exp_avg_; }        ///< first moment
+  [[nodiscard]] at::Tensor exp_avg_sq() const { return exp_avg_sq_; }  ///< second moment
+  [[nodiscard]] std::int64_t steps() const { return steps_; }          ///< done so far
+  void set_steps(std::int64_t steps) { steps_ = steps; }
+
+ private:
+  ParameterStore& store_;
+  AdamWOptions options_;
+  at::Tensor exp_avg_, exp_avg_sq_;
+  std::int64_t steps_ = 0;
+  struct Stretch {
+    Range range;
+    bool decays;
+  };
+  std::vector<Stretch> stretches_;  ///< neighbouring entries with the same rule
+};
+
+/// Euclidean norm of all gradients, summed in float64 over blocks of fixed size.
+[[nodiscard]] double gradient_norm(ParameterStore& store);
+
+}  // namespace genrec

@@ -1,0 +1,297 @@
+#include "siit/siit_loop.h"
+
+#include <chrono>
+#include <cstdio>
+#include <utility>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "model/huggingface.h"
+#include "siit/adjustment.h"
+#include "siit/assigner.h"
+#include "siit/regeneration.h"
+#include "training/checkpoint_model.h"
+#include "training/tasks.h"
+
+namespace genrec {
+namespace {
+
+class Stopwatch {
+ public:
+  /// Seconds since the start or the last lap.
+  double lap() {
+    const auto now = std::chrono::steady_clock::now();
+    return std::chrono::duration<double>(now - std::exchange(start_, now)).count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+std::vector<std::byte> table_bytes(const IdentifierTable& table) {
+  std::string text;
+  for (ItemId item = 0; item < table.items(); ++item) {
+    for (const std::string& symbol : table.strings_of(item)) text += symbol + '\t';
+    text += '\n';
+  }
+  const auto bytes = std::as_bytes(std::span(text));
+  return {bytes.begin(), bytes.end()};
+}
+
+IdentifierTable table_from_bytes(const std::vector<std::byte>& bytes) {
+  std::vector<std::vector<std::string>> identifiers(1);
+  std::string symbol;
+  for (const std::byte byte : bytes) {
+    const char c = static_cast<char>(byte);
+    if (c == '\t') {
+      identifiers.back().push_back(std::move(symbol));
+      symbol.clear();
+    } else if (c == '\n') {
+      identifiers.emplace_back();
+    } else {
+      symbol += c;
+    }
+  }
+  identifiers.pop_back();
+  return IdentifierTable::from_strings(identifiers);
+}
+
+}  // namespace
+
+SiitLoop::SiitLoop(SiitContext context, std::unique_ptr<T5Model> recommender, Vocabulary vocabulary,
+                   IdentifierTable initial)
+    : context_(std::move(context)), recommender_(std::move(recommender)), vocabulary_(std::move(vocabulary)) {
+  set_table(std::move(initial));
+  IterationRecord& first = record();
+  first.collision_rate = first.collision_rate_final = table().collision_rate();
+}
+
+SiitLoop::SiitLoop(SiitContext context, std::unique_ptr<T5Model> recommender, CheckpointState state)
+    : context_(std::move(context)),
+      recommender_(std::move(recommender)),
+      vocabulary_(Vocabulary::restore(state.text_pieces, std::move(state.vocabulary))),
+      tables_(std::move(state.history)),
+      items_(std::make_unique<TokenizedItems>(tables_.back(), vocabulary_)),
+      state_(siit_state_from_json(Json::parse(state.loop))),
+      global_step_(state.step - state.position.stage_step),
+      resume_position_(state.position),
+      resume_optimizer_(std::move(state.optimizer)) {
+  if (!state.aligned.empty()) {
+    aligned_ = std::make_unique<T5Model>(recommender_->config(), recommender_->parameters().device(),
+                                         recommender_->parameters().precision());
+    load_weights(*aligned_, state.aligned, "checkpoint", context_.seed);
+  }
+}
+
+SiitLoop::~SiitLoop() = default;
+
+IterationRecord& SiitLoop::record() {
+  if (state_.records.empty() || state_.records.back().iteration != state_.iteration) {
+    state_.records.emplace_back().iteration = state_.iteration;
+  }
+  return state_.records.back();
+}
+
+const IdentifierTable& SiitLoop::selected_table() const {
+  return tables_[static_cast<std::size_t>(std::max(0, state_.best_iteration))];
+}
+
+void SiitLoop::set_table(IdentifierTable table) {
+  tables_.push_back(std::move(table));
+  items_ = std::make_unique<TokenizedItems>(tables_.back(), vocabulary_);
+  IterationRecord& r = record();
+  r.identifiers_sha256 = tables_.back().sha256();
+  r.semantic_identifier_similarity = context_.similarity(tables_.back());
+  context_.on_table(state_.iteration, tables_.back());
+}
+
+CheckpointState SiitLoop::snapshot(const Trainer* trainer) const {
+  CheckpointState s = context_.identity;
+  s.step = global_step_ + (trainer != nullptr ? trainer->position().stage_step : 0);
+  s.stage = stage_name(state_.stage);
+  s.iteration = state_.iteration;
+  s.loop = to_json(state_).dump();
+  if (trainer != nullptr) s.position = trainer->position();
+  if (!context_.world.is_root()) return s;  // the root writes; the others' weights are the same
+  s.model_config = recommender_->config().to_json();
+  s.model = weights_to_host(*recommender_);
+  if (aligned_) s.aligned = weights_to_host(*aligned_);
+  if (trainer != nullptr) s.optimizer = trainer->optimizer_state();
+  s.vocabulary = vocabulary_.symbols();
+  s.identifiers = table();
+  s.history = tables_;
+  return s;
+}
+
+void SiitLoop::advance(SiitStage stage, int iteration) {
+  state_.stage = stage;
+  state_.iteration = iteration;
+  resume_position_ = {};
+  resume_optimizer_.reset();
+  context_.checkpoints.save(snapshot(nullptr));
+}
+
+void SiitLoop::train_stage(const std::string& name, std::int64_t epochs, std::uint64_t stage_id, T5Model& model,
+                           BatchSource& source, double StageSeconds::* spent) {
+  Stopwatch watch;
+  TrainStage stage{name, epochs, stream_key(context_.seed, Purpose::kDropout, {stage_id})};
+  Trainer trainer(model, source, context_.train, stage, context_.world, context_.device_sums);
+  if (resume_optimizer_) trainer.restore(resume_position_, *resume_optimizer_);
+  context_.progress.start(name, trainer.total_steps(), "steps", trainer.position().stage_step);
+
+  TrainHooks hooks;
+  hooks.should_stop = context_.should_stop;
+  hooks.checkpoint_due = context_.checkpoint_due;
+  hooks.save = [&] {
+    record().seconds.*spent += watch.lap();
+    context_.checkpoints.save(snapshot(&trainer));
+  };
+  hooks.on_step = [&](const StepReport& report) {
+    char text[64];
+    std::snprintf(text, sizeof(text), "loss %.4f  %.0f samples/s", report.loss, report.samples_per_s);
+    context_.progress.update(report.position.stage_step, text);
+    context_.on_step(report, global_step_ + report.position.stage_step, state_.iteration, name);
+  };
+  const TrainEnd end = trainer.train(hooks);
+  context_.progress.finish();
+  trained_samples_ += trainer.throughput().samples;
+  trained_seconds_ += trainer.throughput().seconds;
+  if (trained_seconds_ > 0) throughput_.train_samples_per_s = static_cast<double>(trained_samples_) / trained_seconds_;
+  if (end == TrainEnd::kStopped) {
+    throw StoppedEarly("stopped in " + name + " at step " + std::to_string(trainer.position().stage_step) + " of " +
+                       std::to_string(trainer.total_steps()) + " with a checkpoint: the same command goes on");
+  }
+  record().seconds.*spent += watch.lap();
+  global_step_ += trainer.position().stage_step;
+}
+
+void SiitLoop::train_recommender(const std::string& stage, std::int64_t epochs, std::int64_t first_epoch) {
+  const RecommendationTask task(context_.interactions, *items_, context_.prompts, context_.history, context_.seed);
+  RecommendationSource source(context_.order, task, first_epoch);
+  const auto stage_id = static_cast<std::uint64_t>(2 * state_.iteration);
+  train_stage(stage, epochs, stage_id, *recommender_, source, &StageSeconds::train);
+  validate();
+}
+
+void SiitLoop::validate() {
+  Stopwatch watch;
+  const SplitMetrics evaluation = context_.evaluate(*recommender_, *items_, Split::kValid);
+  IterationRecord& r = record();
+  r.valid = evaluation.by_item;
+  r.seconds.evaluate += watch.lap();
+  const double score = selection_score(r.valid);
+  const bool best = score > state_.best_score;
+  if (best) {
+    state_.best_score = score;
+    state_.best_iteration = state_.iteration;
+  }
+  context_.on_iteration(r, global_step_);
+  const int finished = state_.iteration;
+  const bool more = finished < context_.siit.iterations;
+  advance(more ? SiitStage::kAlign : SiitStage::kTest, more ? finished + 1 : finished);
+  if (best) context_.checkpoints.mark_best();
+}
+
+void SiitLoop::align() {
+  const AlignmentTask task(context_.titles, *items_, context_.prompts);
+  const std::int64_t epochs = context_.siit.align_epochs;
+  AlignmentSource source(task, context_.world.rank(), context_.world.size(), context_.train.batch, context_.seed,
+                         (state_.iteration - 1) * epochs);
+  if (!aligned_) aligned_ = grow_vocabulary(*recommender_, recommender_->config().vocab_size, context_.seed);
+  const std::string name = "align " + std::to_string(state_.iteration);
+  train_stage(name, epochs, static_cast<std::uint64_t>(2 * state_.iteration - 1), *aligned_, source,
+              &StageSeconds::align);
+  advance(SiitStage::kRegenerate, state_.iteration);
+}
+
+void SiitLoop::regenerate() {
+  Stopwatch watch;
+  const bool beam = context_.siit.strategy.starts_with("beam");
+  const AlignmentTask task(context_.titles, *items_, context_.prompts);
+  const TokenAutomaton automaton = regeneration_automaton(tables_.front(), vocabulary_);
+  const RegenerationOptions options{beam ? context_.siit.candidates : 1, context_.block, context_.threads, context_.score};
+  const std::int64_t items = table().items();
+
+  IdentifierAssigner assigner(items, AssignerOptions{.avoid_collisions = context_.siit.strategy.ends_with("+ca"),
+                                                     .by_confidence = context_.siit.order == "confidence"});
+  const auto collect = [&](ItemId, std::span<const Hypothesis> candidates) { assigner.add(candidates); };
+  const std::int64_t mine = items / context_.world.size();
+  context_.progress.start("regenerate " + std::to_string(state_.iteration), std::max<std::int64_t>(1, mine), "items");
+  regenerate_identifiers(
+      *aligned_, [&](ItemId item, PackedSequences& sources) { task.append_item_prompt(item, sources); }, automaton, items,
+      options, context_.world, collect,
+      [&](std::int64_t done) { context_.progress.update(std::min(done, mine)); });
+  context_.progress.finish();
+  const double regenerated = watch.lap();
+  record().seconds.regenerate += regenerated;
+  throughput_.regenerate_items_per_s = static_cast<double>(items) / regenerated;
+
+  std::vector<std::byte> bytes;
+  std::vector<double> rates(2);
+  if (context_.world.is_root()) {
+    const Assignment assignment = assigner.finish();
+    bytes = table_bytes(assigned_table(assignment, vocabulary_));
+    rates = {assignment.collision_rate, assignment.overflow_rate};
+  }
+  context_.world.broadcast(bytes, 0);
+  context_.world.broadcast(rates, 0);
+  IdentifierTable next = table_from_bytes(bytes);
+  context_.world.require_equal(next.sha256(), "the new identifier table");
+
+  IterationRecord& r = record();
+  r.collision_rate = rates[0];
+  r.overflow_rate = rates[1];
+  r.collision_rate_final = next.collision_rate();
+  r.adjustment_ratio = adjustment_ratio(table(), next);
+  if (context_.siit.continue_from == "aligned") recommender_ = std::move(aligned_);
+  aligned_.reset();
+  if (vocabulary_.add(next.symbols()) > 0) {
+    recommender_ = grow_vocabulary(*recommender_, vocabulary_.size(),
+                                   stream_key(context_.seed, Purpose::kVocabularyGrowth, {static_cast<std::uint64_t>(state_.iteration)}));
+  }
+  set_table(std::move(next));
+  record().seconds.assign += watch.lap();
+  LOG_ROOT(INFO) << "iteration " << state_.iteration << ": collisions " << r.collision_rate << " before avoidance, "
+                 << r.collision_rate_final << " after; overflow " << r.overflow_rate << "; changed " << r.adjustment_ratio;
+  advance(SiitStage::kFinetune, state_.iteration);
+}
+
+void SiitLoop::test() {
+  if (state_.best_iteration != state_.iteration) {
+    const CheckpointState best = context_.checkpoints.load("best");
+    const auto chosen = static_cast<std::size_t>(state_.best_iteration);
+    vocabulary_ = Vocabulary::restore(best.text_pieces, best.vocabulary);
+    recommender_ = model_from_checkpoint(best, recommender_->parameters().device(), recommender_->parameters().precision());
+    items_ = std::make_unique<TokenizedItems>(tables_[chosen], vocabulary_);
+  }
+  const SplitMetrics evaluation = context_.evaluate(*recommender_, *items_, Split::kTest);
+  state_.test = evaluation.by_item;
+  state_.test_by_identifier = evaluation.by_identifier;
+  tables_.resize(static_cast<std::size_t>(state_.best_iteration) + 1);
+  state_.stage = SiitStage::kDone;
+  context_.checkpoints.save(snapshot(nullptr));
+}
+
+const SiitState& SiitLoop::run() {
+  const SiitOptions& o = context_.siit;
+  while (state_.stage != SiitStage::kDone) {
+    if (o.stop_before == stage_name(state_.stage)) {
+      throw StoppedEarly("stopped before " + o.stop_before + " as asked (siit.stop-before); the same command without it goes on");
+    }
+    const int r = state_.iteration;
+    switch (state_.stage) {
+      case SiitStage::kWarmup: train_recommender("warm-up", o.warmup_epochs, 0); break;
+      case SiitStage::kAlign: align(); break;
+      case SiitStage::kRegenerate: regenerate(); break;
+      case SiitStage::kFinetune:
+        train_recommender("fine-tune " + std::to_string(r), o.finetune_epochs, o.warmup_epochs + (r - 1) * o.finetune_epochs);
+        break;
+      case SiitStage::kTest: test(); break;
+      case SiitStage::kDone: break;
+    }
+  }
+  return state_;
+}
+
+}  // namespace genrec

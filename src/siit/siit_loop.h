@@ -1,0 +1,106 @@
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/progress.h"
+#include "comm/communicator.h"
+#include "comm/device_reducer.h"
+#include "data/virtual_shards.h"
+#include "decoding/generator.h"
+#include "model/t5_model.h"
+#include "siit/siit_options.h"
+#include "siit/siit_state.h"
+#include "tokenizers/identifier_table.h"
+#include "tokenizers/vocabulary.h"
+#include "training/checkpoint_folder.h"
+#include "training/prompts.h"
+#include "training/trainer.h"
+
+namespace genrec {
+
+/// What the loop works with; everything referred to outlives it. The callables are what lies above this layer.
+struct SiitContext {
+  const Interactions& interactions;
+  TrainingOrder& order;
+  const Prompts& prompts;
+  const TitlePieces& titles;
+  std::int32_t history;
+  Communicator& world;
+  DeviceReducer* device_sums;
+  CheckpointFolder& checkpoints;
+  Progress& progress;
+  SiitOptions siit;
+  TrainOptions train;
+  ScoreRule score;
+  std::int32_t block;  ///< items decoded together
+  int threads;
+  std::uint64_t seed;
+  CheckpointState identity;  ///< dataset, fingerprint, git, config, seed, spiece, text_pieces: the same in every checkpoint
+
+  /// Collective; validation in between, test at the end.
+  std::function<SplitMetrics(const T5Model&, const TokenizedItems&, Split)> evaluate = {};
+  std::function<double(const IdentifierTable&)> similarity = {};
+  std::function<bool()> should_stop = {};
+  std::function<bool()> checkpoint_due = {};
+  /// Each training step, on every rank.
+  std::function<void(const StepReport&, std::int64_t global_step, int iteration, const std::string& stage)> on_step = {};
+  /// Each finished iteration (0 is the warm-up), on every rank.
+  std::function<void(const IterationRecord&, std::int64_t global_step)> on_iteration = {};
+  /// Each new table, iteration 0 included, on every rank.
+  std::function<void(int iteration, const IdentifierTable&)> on_table = {};
+};
+
+/// Items per second and the like, summed over the run since it was started.
+struct SiitThroughput {
+  double train_samples_per_s = 0, regenerate_items_per_s = 0;
+};
+
+/// SIIT (Algorithm 1; method 5.1): warm-up, then R times {alignment, regeneration, assignment, fine-tuning}, then the test
+/// of the iteration that validated best. State is saved after each stage; a stage that was interrupted goes on at its step.
+class SiitLoop {
+ public:
+  /// A fresh start from these weights and identifiers.
+  SiitLoop(SiitContext context, std::unique_ptr<T5Model> recommender, Vocabulary vocabulary, IdentifierTable initial);
+  /// Goes on from a checkpoint; `recommender` already has its weights (T5 of state.model_config).
+  SiitLoop(SiitContext context, std::unique_ptr<T5Model> recommender, CheckpointState state);
+  ~SiitLoop();
+
+  /// Runs to the end. Throws StoppedEarly after a checkpoint when a rank wants to stop.
+  const SiitState& run();
+  /// The table of the selected iteration.
+  [[nodiscard]] const IdentifierTable& selected_table() const;
+  [[nodiscard]] SiitThroughput throughput() const { return throughput_; }
+
+ private:
+  void train_recommender(const std::string& stage, std::int64_t epochs, std::int64_t first_epoch);
+  void align();
+  void regenerate();
+  void validate();
+  void test();
+  /// Trains one stage, with checkpoints in between; throws StoppedEarly.
+  void train_stage(const std::string& name, std::int64_t epochs, std::uint64_t stage_id, T5Model& model, BatchSource& source,
+                   double StageSeconds::* spent);
+  void set_table(IdentifierTable table);
+  void advance(SiitStage stage, int iteration);
+  [[nodiscard]] CheckpointState snapshot(const Trainer* trainer) const;
+  [[nodiscard]] IterationRecord& record();
+  [[nodiscard]] const IdentifierTable& table() const { return tables_.back(); }
+
+  SiitContext context_;
+  std::unique_ptr<T5Model> recommender_, aligned_;
+  Vocabulary vocabulary_;
+  std::vector<IdentifierTable> tables_;
+  std::unique_ptr<TokenizedItems> items_;
+  SiitState state_;
+  std::int64_t global_step_ = 0;     ///< optimiser steps of finished stages
+  TrainPosition resume_position_;
+  std::optional<OptimizerState> resume_optimizer_;
+  SiitThroughput throughput_;
+  double trained_seconds_ = 0;
+  std::int64_t trained_samples_ = 0;
+};
+
+}  // namespace genrec

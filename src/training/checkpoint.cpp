@@ -1,0 +1,157 @@
+#include "training/checkpoint.h"
+
+#include <numeric>
+
+#include "base/error.h"
+#include "io/hdf5.h"
+
+namespace genrec {
+namespace {
+
+constexpr std::int64_t kSchemaVersion = 1;
+constexpr const char* kWriter = "genrec_dist";
+
+void write_weights(Hdf5Writer& file, const std::string& group, const WeightMap& weights) {
+  for (const auto& [name, array] : weights) file.write(group + "/" + name, array);
+}
+
+WeightMap read_weights(const Hdf5Reader& file, const std::string& group) {
+  WeightMap weights;
+  for (const std::string& name : file.list(group)) weights.emplace(name, file.read(group + "/" + name));
+  return weights;
+}
+
+/// Symbols of all identifiers one behind the other, the lengths, and the symbols' names.
+void write_table(Hdf5Writer& file, const std::string& group, const IdentifierTable& table) {
+  std::vector<std::int32_t> lengths(static_cast<std::size_t>(table.items()));
+  for (std::size_t i = 0; i < lengths.size(); ++i) {
+    lengths[i] = static_cast<std::int32_t>(table.offsets()[i + 1] - table.offsets()[i]);
+  }
+  file.write(group + "/identifiers", table.codes());
+  file.write(group + "/identifier_lengths", lengths);
+  file.write_strings(group + "/symbols", table.symbols());
+}
+
+IdentifierTable read_table(const Hdf5Reader& file, const std::string& group) {
+  const auto lengths = file.read<std::int32_t>(group + "/identifier_lengths");
+  std::vector<std::int64_t> offsets(lengths.size() + 1, 0);
+  std::partial_sum(lengths.begin(), lengths.end(), offsets.begin() + 1,
+                   [](std::int64_t sum, std::int64_t length) { return sum + length; });
+  auto codes = file.read<SymbolId>(group + "/identifiers");
+  if (offsets.back() != static_cast<std::int64_t>(codes.size())) {
+    throw DataError(file.path().string() + ", " + group + ": the identifiers have " +
+                    std::to_string(codes.size()) + " symbols, their lengths add up to " +
+                    std::to_string(offsets.back()) + "; take another checkpoint");
+  }
+  return IdentifierTable(file.read_strings(group + "/symbols"), std::move(offsets), std::move(codes));
+}
+
+std::string history_group(std::size_t iteration) {
+  return "/items/history/iteration_" + std::to_string(iteration);
+}
+
+void write_progress(Hdf5Writer& file, const CheckpointState& state) {
+  file.write_text("/progress/dataset", state.dataset);
+  file.write_text("/progress/fingerprint", state.fingerprint);
+  file.write_text("/progress/stage", state.stage);
+  file.write_text("/progress/loop", state.loop);
+  file.attribute("/progress", "step", state.step);
+  file.attribute("/progress", "iteration", state.iteration);
+  file.attribute("/progress", "epoch", state.position.epoch);
+  file.attribute("/progress", "epoch_step", state.position.step);
+  file.attribute("/progress", "stage_step", state.position.stage_step);
+}
+
+void read_progress(const Hdf5Reader& file, CheckpointState& state) {
+  state.dataset = file.read_text("/progress/dataset");
+  state.fingerprint = file.read_text("/progress/fingerprint");
+  state.stage = file.read_text("/progress/stage");
+  state.loop = file.read_text("/progress/loop");
+  state.step = file.integer_attribute("/progress", "step");
+  state.iteration = file.integer_attribute("/progress", "iteration");
+  state.position.epoch = file.integer_attribute("/progress", "epoch");
+  state.position.step = file.integer_attribute("/progress", "epoch_step");
+  state.position.stage_step = file.integer_attribute("/progress", "stage_step");
+}
+
+void check_schema(const Hdf5Reader& file) {
+  const std::string path = file.path().string();
+  if (!file.has_attribute("/", "schema_version") || !file.has("/progress/stage")) {
+    throw DataError(path + ": is no checkpoint of " + kWriter + "; give one of a run's checkpoints/ folder");
+  }
+  const std::int64_t version = file.integer_attribute("/", "schema_version");
+  if (version != kSchemaVersion) {
+    throw DataError(path + ": schema_version is " + std::to_string(version) + ", expected " +
+                    std::to_string(kSchemaVersion) + "; read it with the program that wrote it");
+  }
+  if (!file.has_attribute("/", "complete") || file.integer_attribute("/", "complete") != 1) {
+    throw InputOutputError(path + ": was not written to its end; take an older checkpoint");
+  }
+}
+
+}  // namespace
+
+void write_checkpoint(const std::filesystem::path& path, const CheckpointState& state) {
+  Hdf5Writer file(path);
+  file.attribute("/", "schema_version", kSchemaVersion);
+  file.attribute("/", "writer", std::string(kWriter));
+  file.attribute("/", "git", state.git);
+  file.write_text("/config", state.config);
+  file.write_text("/model_config", state.model_config);
+  file.write("/rng/seed", std::vector<std::uint64_t>{state.seed});
+  write_progress(file, state);
+  write_weights(file, "/model", state.model);
+  write_weights(file, "/aligned", state.aligned);
+  if (state.optimizer) {
+    write_weights(file, "/optimizer/exp_avg", state.optimizer->exp_avg);
+    write_weights(file, "/optimizer/exp_avg_sq", state.optimizer->exp_avg_sq);
+    file.attribute("/optimizer", "step", state.optimizer->step);
+  }
+  file.write_strings("/tokenizer/vocabulary", state.vocabulary);
+  file.attribute("/tokenizer", "text_pieces", static_cast<std::int64_t>(state.text_pieces));
+  file.write("/tokenizer/spiece", std::vector<std::uint8_t>(state.spiece.begin(), state.spiece.end()));
+  write_table(file, "/items", state.identifiers);
+  for (std::size_t k = 0; k < state.history.size(); ++k)
+    write_table(file, history_group(k), state.history[k]);
+  file.commit();
+}
+
+CheckpointState read_checkpoint(const std::filesystem::path& path, CheckpointParts parts) {
+  const Hdf5Reader file(path);
+  check_schema(file);
+  CheckpointState state;
+  state.git = file.text_attribute("/", "git");
+  state.config = file.read_text("/config");
+  state.model_config = file.read_text("/model_config");
+  state.seed = file.read<std::uint64_t>("/rng/seed").at(0);
+  read_progress(file, state);
+  state.model = read_weights(file, "/model");
+  const auto bytes = file.read<std::uint8_t>("/tokenizer/spiece");
+  state.spiece.assign(bytes.begin(), bytes.end());
+  state.vocabulary = file.read_strings("/tokenizer/vocabulary");
+  state.text_pieces = static_cast<TokenId>(file.integer_attribute("/tokenizer", "text_pieces"));
+  state.identifiers = read_table(file, "/items");
+  if (parts == CheckpointParts::kModel) return state;
+
+  state.aligned = read_weights(file, "/aligned");
+  if (file.has("/optimizer")) {
+    state.optimizer.emplace();
+    state.optimizer->exp_avg = read_weights(file, "/optimizer/exp_avg");
+    state.optimizer->exp_avg_sq = read_weights(file, "/optimizer/exp_avg_sq");
+    state.optimizer->step = file.integer_attribute("/optimizer", "step");
+  }
+  for (std::size_t k = 0; file.has(history_group(k)); ++k)
+    state.history.push_back(read_table(file, history_group(k)));
+  return state;
+}
+
+void require_dataset(const CheckpointState& state, const std::string& fingerprint, const std::string& dataset,
+                     const std::filesystem::path& path) {
+  if (state.fingerprint == fingerprint) return;
+  throw DataError(path.string() + ": is a checkpoint of another dataset ('" + state.dataset +
+                  "', fingerprint " + state.fingerprint.substr(0, 12) + "; this run reads '" + dataset +
+                  "', fingerprint " + fingerprint.substr(0, 12) +
+                  "); give the same data options, or another run.dir");
+}
+
+}  // namespace genrec

@@ -1,0 +1,225 @@
+#!/usr/bin/env python3
+"""Bad input: each case must end on all ranks with the contract's exit code and one line that names the place.
+
+Usage: bad_input_test.py PROGRAM [CASE ...]      (Python's standard library only)
+"""
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+PROGRAM = Path(sys.argv[1]).resolve()
+LAUNCH = ["mpirun", "--oversubscribe", "--bind-to", "none"]
+ENVIRONMENT = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1", OMP_NUM_THREADS="1",
+                   OMPI_MCA_mpi_yield_when_idle="1", HDF5_USE_FILE_LOCKING="FALSE")
+TINY = ["--model.preset", "tiny", "--siit.warmup-epochs", "1", "--siit.align-epochs", "1", "--siit.finetune-epochs", "1",
+        "--siit.iterations", "1", "--decode.beams", "10", "--siit.candidates", "4", "--run.progress", "none"]
+ITEMS, USERS = 30, 40
+
+
+class Dataset:
+    """A small good dataset in LETTER's format, to be spoiled by a case."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.inter = {str(u): [(u * 7 + k * 3) % ITEMS for k in range(6)] for u in range(USERS)}
+        self.item = {str(i): {"title": f"Good thing number {i}", "description": "plain"} for i in range(ITEMS)}
+        self.index = {str(i): [f"<a_{i // 6}>", f"<b_{i % 6}>"] for i in range(ITEMS)}
+
+    def write(self):
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for kind in ("inter", "item", "index"):
+            value = getattr(self, kind)
+            path = self.folder / f"X.{kind}.json"
+            if value is None:
+                path.unlink(missing_ok=True)
+            elif isinstance(value, str):
+                path.write_text(value)
+            else:
+                path.write_text(json.dumps(value, indent=0))
+
+
+def dataset_case(spoil):
+    def prepare(folder):
+        data = Dataset(folder / "data")
+        spoil(data)
+        data.write()
+        return ["siit", "--data.dir", str(folder / "data"), "--run.dir", str(folder / "run"), *TINY]
+    return prepare
+
+
+def arguments_case(*arguments):
+    def prepare(folder):
+        Dataset(folder / "data").write()
+        return [a.format(data=folder / "data", run=folder / "run", folder=folder) for a in arguments]
+    return prepare
+
+
+def set_row(data, user, row):
+    data.inter[user] = row
+
+
+def run(arguments, ranks, limits=None):
+    command = [*LAUNCH, "-np", str(ranks), str(PROGRAM), *arguments] if ranks > 1 else [str(PROGRAM), *arguments]
+
+    def limit():
+        if limits:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limits, limits))
+    return subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=240, preexec_fn=limit)
+
+
+def trained(folder):
+    """A finished tiny run to spoil; its arguments."""
+    Dataset(folder / "data").write()
+    arguments = ["siit", "--data.dir", str(folder / "data"), "--run.dir", str(folder / "run"), *TINY]
+    done = run(arguments, 1)
+    assert done.returncode == 0, done.stderr
+    return arguments
+
+
+def flip_byte(path, offset=None):
+    path = path.resolve()
+    blob = bytearray(path.read_bytes())
+    place = len(blob) * 2 // 3 if offset is None else offset
+    blob[place] ^= 0x40
+    path.write_bytes(blob)
+
+
+def both_checkpoints_cut(folder):
+    arguments = trained(folder)
+    for name in ("last", "prev", "best"):
+        path = (folder / "run/checkpoints" / name).resolve()
+        if path.exists():
+            path.write_bytes(path.read_bytes()[:2000])
+    return [*arguments, "--run.resume", "must"]
+
+
+def other_dataset(folder):
+    arguments = trained(folder)
+    data = Dataset(folder / "data")
+    data.item["3"]["title"] = "Another thing altogether"
+    data.inter["5"] = [1, 2, 3, 4, 5, 6, 7]
+    data.write()
+    return arguments
+
+
+CASES = {
+    # name: (prepare, exit code, words that the line must hold)
+    "no such folder": (arguments_case("siit", "--data.dir", "{folder}/nowhere"), 66, ["nowhere"]),
+    "no interactions": (dataset_case(lambda d: setattr(d, "inter", None)), 66, ["inter.json"]),
+    "no such config": (arguments_case("siit", "--config", "{folder}/no.ini"), 66, ["no.ini"]),
+    "unknown option": (arguments_case("siit", "--train.learning-rate", "1"), 2, ["train.learning-rate", "train.lr"]),
+    "unknown command": (arguments_case("sit"), 2, ["sit", "siit"]),
+    "wrong value": (arguments_case("siit", "--train.lr", "fast"), 2, ["train.lr", "fast"]),
+    "out of range": (arguments_case("siit", "--train.dropout", "1.5"), 2, ["train.dropout"]),
+    "wrong json": (dataset_case(lambda d: setattr(d, "inter", '{\n"0": [1, 2, 3],\n"1": [1, 2,, 3]\n}\n')), 65,
+                   ["X.inter.json", "3"]),
+    "not an object": (dataset_case(lambda d: setattr(d, "inter", "[1, 2]")), 65, ["X.inter.json"]),
+    "unknown item": (dataset_case(lambda d: set_row(d, "7", [1, 2, 3, 4, 999])), 65, ["X.inter.json", "999"]),
+    "negative item": (dataset_case(lambda d: set_row(d, "7", [1, 2, -3, 4, 5])), 65, ["X.inter.json", "-3"]),
+    "item that is text": (dataset_case(lambda d: set_row(d, "7", [1, "two", 3, 4, 5])), 65, ["X.inter.json"]),
+    "gap in item ids": (dataset_case(lambda d: d.item.pop("11")), 65, ["X.item.json", "11"]),
+    "gap in user ids": (dataset_case(lambda d: d.inter.pop("11")), 65, ["X.inter.json", "11"]),
+    "item without identifier": (dataset_case(lambda d: d.index.pop("4")), 65, ["X.index.json", "4"]),
+    "empty identifier": (dataset_case(lambda d: d.index.update({"4": []})), 65, ["X.index.json", "4"]),
+    "identifier that is no text": (dataset_case(lambda d: d.index.update({"4": [1, 2]})), 65, ["X.index.json", "4"]),
+    "empty interactions": (dataset_case(lambda d: setattr(d, "inter", {})), 65, ["X.inter.json"]),
+    "cut checkpoints": (both_checkpoints_cut, 74, ["checkpoint"]),
+    "checkpoint of another dataset": (other_dataset, 65, ["dataset"]),
+    "nan loss": (arguments_case("siit", "--data.dir", "{data}", "--run.dir", "{run}", *TINY, "--train.lr", "1e30",
+                                "--train.clip", "0", "--siit.warmup-epochs", "50"), 65, ["train.lr"]),
+    "must resume from nothing": (arguments_case("siit", "--data.dir", "{data}", "--run.dir", "{run}", "--run.resume", "must",
+                                                *TINY), 66, ["run.resume"]),
+    "no gpu": (arguments_case("siit", "--data.dir", "{data}", "--run.dir", "{run}", "--run.device", "cuda"), 2, ["cuda"]),
+    "run folder is a file": (arguments_case("siit", "--data.dir", "{data}", "--run.dir", "{data}/X.item.json", *TINY), 74,
+                             ["X.item.json"]),
+}
+REPAIRS = {
+    # name: (spoil, words that the log must hold): the run goes on to the end
+    "short history": (lambda d: set_row(d, "7", [1, 2]), ["fewer than 3"]),
+    "empty history": (lambda d: set_row(d, "7", []), ["empty"]),
+    "shared identifiers": (lambda d: d.index.update({"5": d.index["4"]}), ["share"]),
+}
+
+
+def check(name, ranks):
+    folder = Path(tempfile.mkdtemp(prefix="genrec-bad-"))
+    try:
+        if name in CASES:
+            prepare, code, words = CASES[name]
+            result = run(prepare(folder), ranks)
+            lines = [line for line in result.stderr.splitlines() if "genrec_dist: " in line and "error: " in line]
+            faults = []
+            if result.returncode != code:
+                faults.append(f"exit code {result.returncode}, expected {code}")
+            if len(lines) != 1:
+                faults.append(f"{len(lines)} error lines, expected 1")
+            faults += [f"the line lacks {word!r}" for word in words if not any(word in line for line in lines)]
+        else:
+            spoil, words = REPAIRS[name]
+            result = run(dataset_case(spoil)(folder), ranks)
+            faults = [] if result.returncode == 0 else [f"exit code {result.returncode}, expected 0"]
+            faults += [f"nothing said {word!r}" for word in words if word not in result.stderr]
+        if "Traceback" in result.stderr or "Segmentation" in result.stderr or "terminate called" in result.stderr:
+            faults.append("crashed")
+        print(("ok  " if not faults else "FAIL"), f"np {ranks}", name, "; ".join(faults), flush=True)
+        if faults:
+            print("    " + "\n    ".join(result.stderr.splitlines()[-12:]))
+        return not faults
+    except subprocess.TimeoutExpired:
+        print("FAIL", f"np {ranks}", name, "hangs", flush=True)
+        return False
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def fallback_to_prev():
+    """A bit-flipped `last` is refused aloud and `prev` goes on to the same end."""
+    folder = Path(tempfile.mkdtemp(prefix="genrec-bad-"))
+    try:
+        arguments = trained(folder)
+        flip_byte(folder / "run/checkpoints/last")
+        result = run(arguments, 2)
+        ok = result.returncode == 0 and "prev" in result.stderr
+        print("ok  " if ok else "FAIL", "np 2 bit-flipped last falls back to prev", flush=True)
+        if not ok:
+            print("   ", result.returncode, "\n    ".join(result.stderr.splitlines()[-12:]))
+        return ok
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def full_disk():
+    """Writes that do not fit end with 74, and the checkpoint that was there is still whole."""
+    folder = Path(tempfile.mkdtemp(prefix="genrec-bad-"))
+    try:
+        arguments = trained(folder)
+        before = sorted(p.name for p in (folder / "run/checkpoints").iterdir())
+        longer = [*arguments, "--siit.iterations", "2", "--run.dir", str(folder / "run2")]
+        result = run(longer, 1, limits=300_000)
+        verify = run(["inspect", str(folder / "run/checkpoints/last"), "--verify"], 1)
+        ok = result.returncode == 74 and verify.returncode == 0 and before
+        print("ok  " if ok else "FAIL", "np 1 full disk", flush=True)
+        if not ok:
+            print("   ", result.returncode, result.stderr[-800:], verify.stdout[-300:], verify.stderr[-300:])
+        return bool(ok)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def main():
+    wanted = sys.argv[2:]
+    names = [n for n in [*CASES, *REPAIRS] if not wanted or n in wanted]
+    results = [check(name, ranks) for name in names for ranks in (1, 2)]
+    if not wanted:
+        results += [fallback_to_prev(), full_disk()]
+    print(f"{sum(results)} passed, {len(results) - sum(results)} failed")
+    return 0 if all(results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

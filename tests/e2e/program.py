@@ -1,0 +1,48 @@
+"""Starts the program for the end-to-end tests (Python's standard library only)."""
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+
+ENVIRONMENT = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1", OMP_NUM_THREADS="1",
+                   OMPI_MCA_mpi_yield_when_idle="1", HDF5_USE_FILE_LOCKING="FALSE")
+
+
+def command(program, arguments, ranks):
+    if ranks == 1:
+        return [str(program), *map(str, arguments)]
+    return ["mpirun", "--oversubscribe", "--bind-to", "none", "-np", str(ranks), str(program), *map(str, arguments)]
+
+
+def run(program, arguments, ranks=1, timeout=600, **more):
+    return subprocess.run(command(program, arguments, ranks), env=ENVIRONMENT, capture_output=True, text=True,
+                          timeout=timeout, **more)
+
+
+def expect_done(result, what):
+    if result.returncode != 0:
+        raise SystemExit(f"{what}: exit code {result.returncode}\n{result.stdout[-1500:]}\n{result.stderr[-3000:]}")
+
+
+def kill_after(program, arguments, ranks, seconds):
+    """Starts the program and kills all its processes with SIGKILL; False when it had ended by itself before."""
+    process = subprocess.Popen(command(program, arguments, ranks), env=ENVIRONMENT, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL, start_new_session=True)
+    try:
+        process.wait(seconds)
+        return False
+    except subprocess.TimeoutExpired:
+        # Ranks first: mpirun would give them time to end well.
+        victims = subprocess.run(["pgrep", "-g", str(os.getpgid(process.pid))], capture_output=True, text=True).stdout
+        children = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True).stdout
+        for pid in {*children.split(), *victims.split()} - {str(process.pid)}:
+            subprocess.run(["kill", "-KILL", pid], capture_output=True)
+        process.kill()
+        process.wait()
+        time.sleep(0.3)
+        return True
+
+
+def summary(run_folder):
+    return json.loads((Path(run_folder) / "summary.json").read_text())

@@ -1,0 +1,225 @@
+#include "io/hdf5.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <limits>
+
+#include "expect_error.h"
+#include "io/files.h"
+#include "support.h"
+
+namespace genrec {
+namespace {
+
+using test::error_of;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+namespace fs = std::filesystem;
+
+class Hdf5 : public ::testing::Test {
+ protected:
+  [[nodiscard]] fs::path path() const { return folder_.path() / "x.h5"; }
+  test::TemporaryFolder folder_;
+};
+
+template <typename T>
+void round_trip(const fs::path& path) {
+  const std::vector<T> values{
+      std::numeric_limits<T>::lowest(), T(1), std::numeric_limits<T>::max(), T(0), T(7), T(2)};
+  Hdf5Writer writer(path);
+  writer.write<T>("/deep/er/x", std::span<const T>(values), {3, 2});
+  writer.write("/flat", values);
+  writer.write<T>("/none", std::span<const T>(), {0, 4});
+  writer.write<T>("/one", std::span<const T>(values).first(1), {});
+  writer.commit();
+
+  const Hdf5Reader reader(path);
+  EXPECT_EQ(reader.read<T>("/deep/er/x"), values);
+  EXPECT_THAT(reader.shape("/deep/er/x"), ElementsAre(3, 2));
+  EXPECT_EQ(reader.read<T>("/flat"), values);
+  EXPECT_THAT(reader.read<T>("/none"), IsEmpty());
+  EXPECT_THAT(reader.shape("/none"), ElementsAre(0, 4));
+  EXPECT_THAT(reader.read<T>("/one"), ElementsAre(values[0]));
+  EXPECT_THAT(reader.shape("/one"), IsEmpty());
+  EXPECT_THAT(reader.read_rows<T>("/deep/er/x", 1, 3),
+              ElementsAre(values[2], values[3], values[4], values[5]));
+  EXPECT_THAT(reader.read_rows<T>("/deep/er/x", 2, 2), IsEmpty());
+  const HostArray array = reader.read("/deep/er/x");
+  EXPECT_EQ(array.type, HostArray::of<T>(std::span<const T>(), {0}).type);
+  EXPECT_THAT(array.as<T>(), ::testing::ElementsAreArray(values));
+  EXPECT_THAT(reader.verify(), IsEmpty());
+}
+
+TEST_F(Hdf5, RoundTripOfNumbers) {
+  round_trip<float>(path());
+  round_trip<double>(path());
+  round_trip<std::int32_t>(path());
+  round_trip<std::int64_t>(path());
+  round_trip<std::uint8_t>(path());
+  round_trip<std::uint64_t>(path());
+}
+
+TEST_F(Hdf5, RoundTripOfHalfTypes) {
+  const std::vector<std::byte> bytes{std::byte{0x80}, std::byte{0x3f}, std::byte{0x01}, std::byte{0x7c}};
+  Hdf5Writer writer(path());
+  writer.write("/b", HostArray{ElementType::kBFloat16, {2}, bytes});
+  writer.write("/h", HostArray{ElementType::kFloat16, {1, 2}, bytes});
+  writer.commit();
+  const Hdf5Reader reader(path());
+  EXPECT_EQ(reader.read("/b").type, ElementType::kBFloat16);
+  EXPECT_EQ(reader.read("/b").bytes, bytes);
+  EXPECT_EQ(reader.read("/h").type, ElementType::kFloat16);
+  EXPECT_EQ(reader.read("/h").bytes, bytes);
+  EXPECT_EQ(reader.text_attribute("/b", "dtype"), "bfloat16");
+  EXPECT_THAT(reader.verify(), IsEmpty());
+}
+
+TEST_F(Hdf5, RoundTripOfTextAndAttributes) {
+  const std::vector<std::string> words{"", "Ärger", "日本", std::string(100000, 'x'), "a b"};
+  Hdf5Writer writer(path());
+  writer.write_strings("/words", words);
+  writer.write_strings("/no/words", {});
+  writer.write_text("/text", "line\nline");
+  writer.write_text("/empty", "");
+  writer.attribute("/", "name", std::string("ü"));
+  writer.attribute("/", "name", std::string("twice"));
+  writer.attribute("/made/group", "count", std::int64_t{-5});
+  writer.attribute("/words", "real", 0.1);
+  writer.commit();
+
+  const Hdf5Reader reader(path());
+  EXPECT_EQ(reader.read_strings("/words"), words);
+  EXPECT_THAT(reader.read_strings("/no/words"), IsEmpty());
+  EXPECT_EQ(reader.read_text("/text"), "line\nline");
+  EXPECT_EQ(reader.read_text("/empty"), "");
+  EXPECT_EQ(reader.text_attribute("/", "name"), "twice");
+  EXPECT_EQ(reader.integer_attribute("/made/group", "count"), -5);
+  EXPECT_EQ(reader.real_attribute("/words", "real"), 0.1);
+  EXPECT_EQ(reader.real_attribute("/made/group", "count"), -5.0);
+  EXPECT_EQ(reader.integer_attribute("/", "complete"), 1);
+  EXPECT_TRUE(reader.has_attribute("/words", "sha256"));
+  EXPECT_FALSE(reader.has_attribute("/words", "other"));
+  EXPECT_FALSE(reader.has_attribute("/absent", "other"));
+  EXPECT_THAT(reader.list("/"), ElementsAre("empty", "made", "no", "text", "words"));
+  EXPECT_THAT(reader.list("/made"), ElementsAre("group"));
+  EXPECT_THAT(reader.list("/absent/group"), IsEmpty());
+  EXPECT_THAT(reader.datasets(), ElementsAre("/empty", "/no/words", "/text", "/words"));
+  EXPECT_THAT(reader.verify(), IsEmpty());
+}
+
+TEST_F(Hdf5, StringsOfVeryDifferentLengths) {
+  std::vector<std::string> words(3000, "short");
+  words[1] = std::string(5000, 'x');
+  words[2] = "";
+  Hdf5Writer writer(path());
+  writer.write_strings("/words", words);
+  writer.commit();
+  EXPECT_LT(fs::file_size(path()), 1000000U);
+  EXPECT_EQ(Hdf5Reader(path()).read_strings("/words"), words);
+  EXPECT_THAT(Hdf5Reader(path()).verify(), IsEmpty());
+}
+
+TEST_F(Hdf5, WrongQuestionsAreDataErrors) {
+  Hdf5Writer writer(path());
+  writer.write("/numbers", std::vector<float>{1, 2});
+  writer.write_strings("/words", {"a", "b"});
+  writer.commit();
+  const Hdf5Reader reader(path());
+  EXPECT_TRUE(reader.has("/numbers"));
+  EXPECT_TRUE(reader.has("/"));
+  EXPECT_FALSE(reader.has("/no/such/thing"));
+  EXPECT_THAT(error_of<DataError>([&] { (void)reader.read("/no/such"); }),
+              AllOf(HasSubstr("/no/such"), HasSubstr(path().string())));
+  EXPECT_THAT(error_of<DataError>([&] { (void)reader.read<double>("/numbers"); }),
+              AllOf(HasSubstr("f32"), HasSubstr("f64"), HasSubstr("/numbers")));
+  EXPECT_THAT(error_of<DataError>([&] { (void)reader.read<float>("/words"); }), HasSubstr("/words"));
+  EXPECT_THAT(error_of<DataError>([&] { (void)reader.read_strings("/numbers"); }), HasSubstr("/numbers"));
+  EXPECT_THAT(error_of<DataError>([&] { (void)reader.read_text("/words"); }), HasSubstr("2 strings"));
+  EXPECT_THAT(error_of<DataError>([&] { (void)reader.read("/"); }), HasSubstr("group"));
+  EXPECT_THAT(error_of<DataError>([&] { (void)reader.read_rows<float>("/numbers", 1, 3); }),
+              HasSubstr("rows"));
+  EXPECT_THAT(error_of<DataError>([&] { (void)reader.integer_attribute("/", "absent"); }),
+              HasSubstr("absent"));
+  EXPECT_THAT(error_of<DataError>([&] { (void)reader.text_attribute("/", "complete"); }),
+              HasSubstr("complete"));
+  EXPECT_THAT(error_of<DataError>([&] { (void)reader.integer_attribute("/words", "sha256"); }),
+              HasSubstr("sha256"));
+}
+
+TEST_F(Hdf5, WrongWritesAreRefused) {
+  Hdf5Writer writer(path());
+  writer.write("/x", std::vector<float>{1, 2});
+  EXPECT_THAT(error_of<InputOutputError>([&] { writer.write("/x", std::vector<float>{1}); }),
+              AllOf(HasSubstr("/x"), HasSubstr("exists")));
+  EXPECT_THAT(error_of<DataError>([&] { writer.write_text("/t", std::string_view("a\0b", 3)); }),
+              HasSubstr("/t"));
+  EXPECT_THROW(writer.write<float>("/y", std::span<const float>(), {3}), Error);
+}
+
+TEST_F(Hdf5, WithoutCommitNothingChanges) {
+  {
+    Hdf5Writer writer(path());
+    writer.write("/x", std::vector<float>{1});
+    writer.commit();
+  }
+  const std::string before = read_text_file(path());
+  {
+    Hdf5Writer writer(path());
+    writer.write("/x", std::vector<float>(100000, 2.0F));
+    EXPECT_EQ(read_text_file(path()), before);
+  }
+  EXPECT_EQ(read_text_file(path()), before);
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_.path()), fs::directory_iterator()), 1);
+}
+
+TEST_F(Hdf5, EqualContentGivesEqualFiles) {
+  const auto write = [&](const char* name) {
+    Hdf5Writer writer(folder_.path() / name);
+    writer.write("/a/b", std::vector<float>{1});
+    writer.write_strings("/c", {"x"});
+    writer.commit();
+    return read_text_file(folder_.path() / name);
+  };
+  EXPECT_EQ(write("one"), write("two"));
+}
+
+TEST_F(Hdf5, ALeftoverIsUsedAgainAndALiveOneIsNot) {
+  write_file_atomically(path().string() + ".partial", std::string(100000, 'x'));
+  {
+    Hdf5Writer writer(path());
+    writer.write("/x", std::vector<float>{1});
+    EXPECT_THAT(error_of<InputOutputError>([&] { const Hdf5Writer second(path()); }),
+                HasSubstr("another process"));
+    writer.commit();
+  }
+  EXPECT_THAT(Hdf5Reader(path()).verify(), IsEmpty());
+  EXPECT_LT(fs::file_size(path()), 100000U);
+}
+
+TEST_F(Hdf5, ALockedFileNamesTheRemedy) {
+  Hdf5Writer(path()).commit();
+  const int file = ::open(path().c_str(), O_RDWR);
+  ASSERT_EQ(::flock(file, LOCK_EX), 0);
+  EXPECT_THAT(error_of<InputOutputError>([&] { const Hdf5Reader reader(path()); }),
+              AllOf(HasSubstr("HDF5_USE_FILE_LOCKING=FALSE"), HasSubstr(path().string())));
+  ::close(file);
+}
+
+TEST_F(Hdf5, PathsThatAreNoFiles) {
+  EXPECT_THAT(error_of<MissingInput>([&] { const Hdf5Reader reader(path()); }), HasSubstr("x.h5"));
+  EXPECT_THAT(error_of<InputOutputError>([&] { const Hdf5Reader reader(folder_.path()); }),
+              HasSubstr("folder"));
+  EXPECT_THAT(error_of<InputOutputError>([&] { const Hdf5Writer writer(folder_.path() / "no" / "x.h5"); }),
+              HasSubstr("create the folder"));
+  write_file_atomically(path(), "this is text");
+  EXPECT_THAT(error_of<InputOutputError>([&] { const Hdf5Reader reader(path()); }), HasSubstr("signature"));
+  write_file_atomically(path(), "");
+  EXPECT_THAT(error_of<InputOutputError>([&] { const Hdf5Reader reader(path()); }), HasSubstr("x.h5"));
+}
+
+}  // namespace
+}  // namespace genrec

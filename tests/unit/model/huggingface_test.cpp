@@ -1,0 +1,107 @@
+#include "model/huggingface.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "base/error.h"
+#include "io/safetensors.h"
+#include "support.h"
+
+namespace genrec {
+namespace {
+
+std::filesystem::path fixture(const char* name) {
+  return std::filesystem::path(GENREC_SOURCE_DIR) / "tests" / "parity" / "fixtures" / name;
+}
+
+std::unique_ptr<T5Model> load(const std::filesystem::path& folder) {
+  return load_huggingface(folder, at::kCPU, Precision::kFloat32);
+}
+
+/// The message of the DataError that loading these tensors gives.
+std::string failure(T5Model& model, const std::map<std::string, HostArray>& tensors) {
+  try {
+    load_weights(model, tensors, "here", 0);
+  } catch (const DataError& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(HuggingFace, SavedFolderLoadsToTheSameModel) {
+  for (const char* name : {"relu-tied", "gated-gelu-untied"}) {
+    const auto model = load(fixture(name));
+    const test::TemporaryFolder folder;
+    save_huggingface(*model, folder.path() / "saved");
+    const auto again = load(folder.path() / "saved");
+    EXPECT_TRUE(at::equal(model->parameters().flat_values(), again->parameters().flat_values()));
+    EXPECT_EQ(model->config().to_json(), again->config().to_json());
+  }
+}
+
+TEST(HuggingFace, TiedCopiesAreAcceptedWhenEqual) {
+  const auto model = load(fixture("relu-tied"));
+  auto tensors = weights_to_host(*model);
+  tensors["encoder.embed_tokens.weight"] = tensors["lm_head.weight"] = tensors.at("shared.weight");
+  EXPECT_EQ(failure(*model, tensors), "no error");
+  tensors["lm_head.weight"].bytes[3] ^= std::byte{1};
+  EXPECT_NE(failure(*model, tensors).find("lm_head.weight"), std::string::npos);
+}
+
+TEST(HuggingFace, FaultsNameTheTensor) {
+  const auto model = load(fixture("gated-gelu-tied"));
+  const auto whole = weights_to_host(*model);
+  auto tensors = whole;
+  tensors.erase("decoder.block.1.layer.2.layer_norm.weight");
+  EXPECT_NE(failure(*model, tensors).find("decoder.block.1.layer.2.layer_norm.weight\" is missing"),
+            std::string::npos);
+  tensors = whole;
+  tensors["stranger"] = whole.at("shared.weight");
+  EXPECT_NE(failure(*model, tensors).find("unknown tensor \"stranger\""), std::string::npos);
+  tensors = whole;
+  tensors.at("encoder.final_layer_norm.weight") = whole.at("shared.weight");
+  EXPECT_NE(failure(*model, tensors).find("has shape [48, 16]; expected [16]"), std::string::npos);
+}
+
+TEST(HuggingFace, ShorterEmbeddingsGrow) {
+  const auto model = load(fixture("relu-untied"));
+  T5Config config = model->config();
+  config.vocab_size = 60;
+  T5Model larger(config, at::kCPU, Precision::kFloat32);
+  load_weights(larger, weights_to_host(*model), "here", 9);
+  const auto grown = grow_vocabulary(*model, 60, 9);
+  EXPECT_TRUE(at::equal(larger.parameters().flat_values(), grown->parameters().flat_values()));
+}
+
+TEST(T5Config, ReadsWhatItWrites) {
+  for (const char* name : {"tiny", "tiger", "t5-small", "flan-t5-small"}) {
+    const test::TemporaryFolder folder;
+    const T5Config config = T5Config::preset(name);
+    std::ofstream(folder.path() / "config.json") << config.to_json();
+    EXPECT_EQ(T5Config::from_file(folder.path() / "config.json").to_json(), config.to_json()) << name;
+  }
+  EXPECT_THROW((void)T5Config::preset("large"), UsageError);
+}
+
+TEST(T5Config, FaultsNameFileAndKey) {
+  const test::TemporaryFolder folder;
+  const auto file = folder.path() / "config.json";
+  const auto message = [&](const char* text) {
+    std::ofstream(file) << text;
+    try {
+      (void)T5Config::from_file(file);
+    } catch (const DataError& error) {
+      return std::string(error.what());
+    }
+    return std::string("no error");
+  };
+  EXPECT_NE(message(R"({"feed_forward_proj": "silu"})").find("feed_forward_proj"), std::string::npos);
+  EXPECT_NE(message(R"({"model_type": "bert"})").find("model_type"), std::string::npos);
+  EXPECT_NE(message(R"({"d_model": "wide"})").find("d_model"), std::string::npos);
+  EXPECT_NE(message(R"({"num_heads": 0})").find("num_heads"), std::string::npos);
+  EXPECT_THROW((void)T5Config::from_file(folder.path() / "absent.json"), MissingInput);
+}
+
+}  // namespace
+}  // namespace genrec

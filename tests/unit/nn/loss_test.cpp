@@ -1,0 +1,86 @@
+#include <ATen/Parallel.h>
+
+#include "nn/cross_entropy.h"
+#include "unit/nn/random_tensors.h"
+
+namespace genrec {
+namespace {
+
+struct Loss {
+  double sum;
+  at::Tensor dhidden, dweight;
+};
+
+Loss loss_of(const at::Tensor& hidden, const at::Tensor& weight, const std::vector<TokenId>& targets,
+             double tau) {
+  Loss loss{0, {}, at::zeros(weight.sizes(), at::kFloat)};
+  loss.sum = cross_entropy(hidden, weight, targets, tau, &loss.dhidden, loss.dweight);
+  return loss;
+}
+
+std::vector<TokenId> some_targets(std::int64_t rows, std::int64_t vocabulary) {
+  std::vector<TokenId> targets;
+  for (std::int64_t i = 0; i < rows; ++i) targets.push_back(static_cast<TokenId>((i * 37 + 5) % vocabulary));
+  return targets;
+}
+
+TEST(CrossEntropy, EqualsTheAtenOperations) {
+  // More rows than a chunk, a vocabulary that is no multiple of a vector, and large logits.
+  const at::Tensor hidden = test::normal({301, 24}, 1) * 3, weight = test::normal({1003, 24}, 2);
+  const std::vector<TokenId> targets = some_targets(301, 1003);
+  for (const double tau : {1.0, 0.7}) {
+    const Loss kernels = loss_of(hidden, weight, targets, tau);
+    EXPECT_NEAR(cross_entropy(hidden, weight, targets, tau, nullptr, at::Tensor()), kernels.sum,
+                1e-9 * kernels.sum);
+    const ForceComposite composite;
+    const Loss reference = loss_of(hidden, weight, targets, tau);
+    EXPECT_NEAR(kernels.sum, reference.sum, 1e-6 * reference.sum);
+    EXPECT_LT(test::difference(kernels.dhidden, reference.dhidden), 2e-5);
+    EXPECT_LT(test::difference(kernels.dweight, reference.dweight), 5e-5);
+  }
+}
+
+TEST(CrossEntropy, Bfloat16IsCloseToFloat32) {
+  const at::Tensor hidden = test::normal({64, 32}, 1), weight = test::normal({500, 32}, 2) * 0.3;
+  const std::vector<TokenId> targets = some_targets(64, 500);
+  const Loss wide = loss_of(hidden, weight, targets, 1);
+  const Loss narrow = loss_of(hidden.to(at::kBFloat16), weight.to(at::kBFloat16), targets, 1);
+  EXPECT_NEAR(narrow.sum, wide.sum, 5e-3 * wide.sum);
+  EXPECT_LT((narrow.dhidden - wide.dhidden).norm().item<double>() / wide.dhidden.norm().item<double>(), 2e-2);
+  EXPECT_LT((narrow.dweight - wide.dweight).norm().item<double>() / wide.dweight.norm().item<double>(), 2e-2);
+}
+
+TEST(CrossEntropy, ThreadsDoNotChangeTheSum) {
+  const at::Tensor hidden = test::normal({40, 16}, 1), weight = test::normal({300, 16}, 2);
+  const std::vector<TokenId> targets = some_targets(40, 300);
+  at::set_num_threads(1);
+  const double one = cross_entropy(hidden, weight, targets, 1, nullptr, at::Tensor());
+  at::set_num_threads(2);
+  EXPECT_EQ(cross_entropy(hidden, weight, targets, 1, nullptr, at::Tensor()), one);
+}
+
+TEST(LogProbabilities, EqualALogSoftmaxOverTheWholeVocabulary) {
+  const at::Tensor hidden = test::normal({300, 16}, 1) * 2, weight = test::normal({2500, 16}, 2);
+  std::vector<std::int64_t> offsets{0};
+  std::vector<TokenId> candidates;
+  for (std::int64_t row = 0; row < 300; ++row) {
+    for (std::int64_t j = 0; j < row % 4; ++j)
+      candidates.push_back(static_cast<TokenId>((row * 977 + j * 611) % 2500));
+    offsets.push_back(static_cast<std::int64_t>(candidates.size()));
+  }
+  std::vector<float> ours(candidates.size()), composite(candidates.size());
+  log_probabilities(hidden, weight, offsets, candidates, ours);
+  const at::Tensor reference = at::log_softmax(at::mm(hidden, weight.t()).to(at::kDouble), -1);
+  const ForceComposite forced;
+  log_probabilities(hidden, weight, offsets, candidates, composite);
+  for (std::int64_t row = 0; row < 300; ++row) {
+    for (auto j = static_cast<std::size_t>(offsets[static_cast<std::size_t>(row)]);
+         j < static_cast<std::size_t>(offsets[static_cast<std::size_t>(row) + 1]); ++j) {
+      EXPECT_NEAR(ours[j], reference[row][candidates[j]].item<double>(), 2e-5);
+      EXPECT_NEAR(composite[j], ours[j], 2e-5);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace genrec
