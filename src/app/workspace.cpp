@@ -17,10 +17,6 @@ constexpr int kTrainedPieces = 2000;
 
 Dataset load(Session& session) {
   MpiRuntime& mpi = session.mpi;
-  if (mpi.size() > session.options.data.shards) {
-    throw UsageError(std::to_string(mpi.size()) + " ranks but data.shards = " +
-                     std::to_string(session.options.data.shards) + ": raise data.shards to at least the number of ranks");
-  }
   DatasetRepairs repairs;
   Dataset dataset = load_dataset(session.options.data, session.options.run.seed, mpi.rank(), mpi.size(), repairs);
   for (const std::string& sentence : describe(repairs)) LOG_ROOT(WARNING) << dataset.name << ": " << sentence;

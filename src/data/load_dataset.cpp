@@ -57,6 +57,11 @@ Dataset load_dataset(const DataOptions& options, std::uint64_t seed, int rank, i
     return read_hdf5_share(options.file, options.shards, seed, rank, ranks, repairs);
   }
   WholeDataset whole = read_whole(options, seed, repairs);
+  if (whole.users() == 0 || whole.catalogue.size() == 0) {
+    const std::string file = options.file.empty() ? options.dir + "/" + whole.name + std::string(kHistories) : options.file;
+    throw DataError(file + ": no " + (whole.users() == 0 ? "user" : "item") +
+                    " in it; expected at least one user with 4 items");
+  }
   const std::int64_t all_items = whole.catalogue.size();
   limit(whole, options.max_users, options.max_items, repairs);
   count(whole, repairs);

@@ -98,7 +98,7 @@ void attention_backward(const at::Tensor& q, const at::Tensor& k, const at::Tens
       for (std::int64_t task = begin; task < end; ++task) {
         const std::int64_t sequence = task / spec.heads, head = task % spec.heads;
         AttentionHead<T> h = head_of<T>(q, k, v, spec, sequence, head);
-        if (h.queries == 0) continue;
+        if (h.keys == 0) continue;
         const auto s = static_cast<std::size_t>(sequence);
         const std::int64_t query = spec.queries->offsets[s], key = spec.keys->offsets[s];
         h.probabilities = elements<float>(probabilities) + offsets[s] + head * h.queries * h.keys;

@@ -15,9 +15,16 @@ namespace genrec {
                                    const at::Tensor& dweight);
 
 /// log softmax(hidden weight^T)[row, candidates[j]] for j in offsets[row] .. offsets[row + 1], into `out`.
-/// Logits exist for a tile of rows and tokens at a time.
 void log_probabilities(const at::Tensor& hidden, const at::Tensor& weight,
                        std::span<const std::int64_t> offsets, std::span<const TokenId> candidates,
                        std::span<float> out);
+
+/// The same two by ATen operations, on any device; called where there are no kernels.
+[[nodiscard]] double cross_entropy_composite(const at::Tensor& hidden, const at::Tensor& weight,
+                                             std::span<const TokenId> targets, double tau,
+                                             at::Tensor* dhidden, const at::Tensor& dweight);
+void log_probabilities_composite(const at::Tensor& hidden, const at::Tensor& weight,
+                                 std::span<const std::int64_t> offsets, std::span<const TokenId> candidates,
+                                 std::span<float> out);
 
 }  // namespace genrec

@@ -1,10 +1,15 @@
 #pragma once
 #include <ATen/ATen.h>
 
+#include <cstdint>
+
 namespace genrec {
 
-/// y [n, out] = x [n, in] w^T, w [out, in]: a linear layer without bias, in the precision of x and w.
+/// y [n, out] = x [n, in] w^T, w [out, in]: a linear layer without bias, in the precision of x and w. On the
+/// CPU few rows are padded with zeros.
 [[nodiscard]] at::Tensor linear_layer(const at::Tensor& x, const at::Tensor& w);
+/// x with rows of zeros up to `rows`; x itself when it has as many.
+[[nodiscard]] at::Tensor with_rows(const at::Tensor& x, std::int64_t rows);
 /// dx [n, in] = dy w.
 [[nodiscard]] at::Tensor linear_input_gradient(const at::Tensor& dy, const at::Tensor& w);
 /// total [n, in] float32 += dy w.

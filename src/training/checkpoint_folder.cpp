@@ -115,7 +115,7 @@ CheckpointState CheckpointFolder::read_last_or_prev() {
   }
   try {
     CheckpointState state = read_checkpoint(folder_ / previous);
-    LOG(WARNING) << fault << ". Going on from the checkpoint before it, " << previous << " (step "
+    LOG(WARNING) << fault << ". Going on from prev, the checkpoint before it, " << previous << " (step "
                  << state.step << ")";
     // From now on the sound file is the last one: the next save must not make the damaged one `prev`.
     replace_link(folder_ / kLast, previous);

@@ -10,6 +10,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <map>
 #include <numeric>
 #include <string>
@@ -148,22 +149,25 @@ void run(std::map<std::string, std::string> options) {
   };
   decode(std::min(users, batch * threads));
   std::vector<double> rates;
+  const std::clock_t cpu_start = std::clock();
   for (int i = 0; i < repeat; ++i) {
     const auto start = std::chrono::steady_clock::now();
     decode(users);
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     rates.push_back(static_cast<double>(users) / seconds.count());
   }
+  const double cpu_ms = 1000 * static_cast<double>(std::clock() - cpu_start) / CLOCKS_PER_SEC;
   std::sort(rates.begin(), rates.end());
   std::printf(
       "{\"bench\": \"decode\", \"users_per_s\": {\"median\": %.2f, \"min\": %.2f, \"max\": %.2f, \"n\": "
-      "%zu}, "
-      "\"precision\": \"%s\", \"threads\": %d, \"batch\": %lld, \"users\": %lld, \"beams\": 20, "
-      "\"vocab_size\": %d, "
-      "\"check_error\": %.2e, \"peak_rss_bytes\": %lld}\n",
-      rates[rates.size() / 2], rates.front(), rates.back(), rates.size(), precision_name(precision), threads,
-      static_cast<long long>(batch), static_cast<long long>(users), beauty.vocabulary(), error,
-      static_cast<long long>(peak_memory_bytes()));
+      "%zu}, ",
+      rates[rates.size() / 2], rates.front(), rates.back(), rates.size());
+  std::printf(
+      "\"cpu_ms_per_user\": %.2f, \"precision\": \"%s\", \"threads\": %d, \"batch\": %lld, \"users\": %lld, ",
+      cpu_ms / static_cast<double>(users * repeat), precision_name(precision), threads,
+      static_cast<long long>(batch), static_cast<long long>(users));
+  std::printf("\"beams\": 20, \"vocab_size\": %d, \"check_error\": %.2e, \"peak_rss_bytes\": %lld}\n",
+              beauty.vocabulary(), error, static_cast<long long>(peak_memory_bytes()));
 }
 
 }  // namespace

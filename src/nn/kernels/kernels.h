@@ -81,10 +81,10 @@ struct Kernels {
   /// steps + s].
   void (*attention_step)(const T* q, const T* const* keys, const T* const* values, std::int64_t steps,
                          std::int64_t heads, std::int64_t dim, const float* bias, float* scores, T* out);
-  /// Of a row of logits: the loss -log softmax(row / tau)[target]; the row becomes the loss's gradient.
-  double (*cross_entropy)(T* row, std::int64_t n, std::int64_t target, float tau, bool gradient);
-  /// Online log-sum-exp: *maximum and *sum so far, renewed by the elements of the row.
-  void (*sum_exponentials)(const T* row, std::int64_t n, float* maximum, float* sum);
+  /// Online sum of exp(factor * (row - *maximum)): *maximum and *sum so far, renewed by a row's elements.
+  void (*sum_exponentials)(const T* row, std::int64_t n, float factor, float* maximum, float* sum);
+  /// row = exp(factor * (row - top)) * scale.
+  void (*scaled_exponentials)(T* row, std::int64_t n, float factor, float top, float scale);
 };
 
 /// The fastest table that this processor runs (GENREC_ISA=baseline|avx2|avx512 in the environment lowers it).
