@@ -6,7 +6,7 @@
 #include "eval/evaluator.h"
 #include "eval/metrics.h"
 #include "eval/popularity.h"
-#include "mpi_main.h"
+#include "mpi/mpi_main.h"
 #include "unit/decoding/tiny_model.h"
 #include "unit/decoding/tries.h"
 
@@ -52,7 +52,7 @@ EvaluationReport evaluated(const Dataset& dataset, std::int64_t users, Communica
 
 /// Ranks with and without users: the metrics are those of one rank that holds everybody, to the last bit.
 TEST(DistributedEvaluation, IsThatOfOneRank) {
-  Communicator& world = test::world();
+  Communicator& world = test::runtime().world();
   const auto alone = make_single_communicator();
   const Dataset whole = part_of_dataset(0, 1);
   // The last rank has nobody, where there is more than one.
