@@ -12,18 +12,24 @@ RankingOptions ranking_options(const ProgramOptions& options, const Runtime& run
           .seed = options.run.seed};
 }
 
-EvaluationReport evaluate_split(Session& session, const Workspace& workspace, const Runtime& runtime, Progress& progress,
-                          const T5Model& model, const TokenizedItems& items, Split split) {
+EvaluationReport evaluate_split(Session& session, const Workspace& workspace, const Runtime& runtime,
+                                Progress& progress, const T5Model& model, const TokenizedItems& items,
+                                Split split) {
   const ProgramOptions& o = session.options;
   const PrefixTrie trie(items);
-  const RecommendationTask task(workspace.dataset().interactions, items, workspace.prompts(), o.data.history, o.run.seed);
-  EvaluatorOptions options{.ranking = ranking_options(o, runtime), .ks = {o.eval.k.begin(), o.eval.k.end()}, .users = o.eval.users};
+  const RecommendationTask task(workspace.dataset().interactions, items, workspace.prompts(), o.data.history,
+                                o.run.seed);
+  EvaluatorOptions options{.ranking = ranking_options(o, runtime),
+                           .ks = {o.eval.k.begin(), o.eval.k.end()},
+                           .users = o.eval.users};
   const auto mine = sampled_users(workspace.dataset(), split, o.eval.users, o.run.seed).size();
   progress.start(split == Split::kTest ? "test" : "validate", static_cast<std::int64_t>(mine), "users");
   EvaluationReport evaluation = evaluate(
       model, trie, workspace.dataset(), split,
-      [&](Sample sample, PackedSequences& sources) { task.append_source(sample, evaluation_round(split), sources); }, options,
-      session.mpi.world(), [&](std::int64_t done) { progress.update(done); });
+      [&](Sample sample, PackedSequences& sources) {
+        task.append_source(sample, evaluation_round(split), sources);
+      },
+      options, session.mpi.world(), [&](std::int64_t done) { progress.update(done); });
   progress.finish();
   return evaluation;
 }

@@ -35,15 +35,17 @@ const Command& choose_command(const std::string& word) {
   if (const Command* command = find_command(name)) return *command;
   std::vector<std::string> names;
   for (const Command& command : commands()) names.push_back(command.name);
-  throw UsageError("unknown command '" + name + "': did you mean '" + nearest_name(name, names) + "'? see `genrec_dist help`");
+  throw UsageError("unknown command '" + name + "': did you mean '" + nearest_name(name, names) +
+                   "'? see `genrec_dist help`");
 }
 
-/// The configuration of the run that a checkpoint or run folder belongs to: what evaluate and recommend start from.
+/// The configuration of the run that a checkpoint or run folder belongs to: what evaluate and recommend start
+/// from.
 std::filesystem::path saved_configuration(const CommandLine& line, const ProgramOptions& options) {
   if (line.command != "evaluate" && line.command != "recommend") return {};
-  const std::filesystem::path run = line.arguments.empty()
-                                        ? std::filesystem::path(options.run.dir)
-                                        : std::filesystem::path(line.arguments.front()).parent_path().parent_path();
+  const std::filesystem::path run =
+      line.arguments.empty() ? std::filesystem::path(options.run.dir)
+                             : std::filesystem::path(line.arguments.front()).parent_path().parent_path();
   const auto file = run / "config.ini";
   return std::filesystem::exists(file) ? file : std::filesystem::path();
 }
@@ -99,7 +101,8 @@ int main(int argc, char** argv) {
     } catch (const genrec::Error& error) {
       return genrec::leave(mpi, error.code(), error.what());
     } catch (const std::bad_alloc&) {
-      return genrec::leave(mpi, ExitCode::kInternal, "out of memory: use a smaller train.batch or train.microbatch-tokens");
+      return genrec::leave(mpi, ExitCode::kInternal,
+                           "out of memory: use a smaller train.batch or train.microbatch-tokens");
     } catch (const std::exception& error) {
       const std::string text = error.what();
       return genrec::leave(mpi, ExitCode::kInternal, text.substr(0, text.find('\n')));

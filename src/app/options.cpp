@@ -10,12 +10,16 @@ void add_run(OptionParser& parser, RunOptions& o) {
   run.add("dir", &o.dir, "run folder; empty: runs/COMMAND-DATASET");
   run.add("seed", &o.seed, "root of every random stream");
   run.add("device", &o.device, "where to compute").allowed({"auto", "cpu", "cuda"});
-  run.add("precision", &o.precision, "of matrix products; weights and sums stay f32").allowed({"f32", "bf16"});
+  run.add("precision", &o.precision, "of matrix products; weights and sums stay f32")
+      .allowed({"f32", "bf16"});
   run.add("comm", &o.comm, "transport of gradients").allowed({"auto", "mpi", "nccl"});
   run.add("threads", &o.threads, "CPU threads of a rank; 0: the node's cores over its ranks").at_least(0);
   run.add("resume", &o.resume, "go on from the run folder's checkpoint").allowed({"auto", "never", "must"});
-  run.add("max-minutes", &o.max_minutes, "stop with a checkpoint and exit code 75; 0: never", "minutes").at_least(0);
-  run.add("checkpoint-minutes", &o.checkpoint_minutes, "time between checkpoints; 0: only between stages", "minutes").at_least(0);
+  run.add("max-minutes", &o.max_minutes, "stop with a checkpoint and exit code 75; 0: never", "minutes")
+      .at_least(0);
+  run.add("checkpoint-minutes", &o.checkpoint_minutes, "time between checkpoints; 0: only between stages",
+          "minutes")
+      .at_least(0);
   run.add("keep", &o.keep, "checkpoints kept beside last, prev and best").at_least(0);
   run.add("progress", &o.progress, "bar on a terminal, else lines").allowed({"auto", "bar", "line", "none"});
   run.add("dry-run", &o.dry_run, "check the data, estimate memory and time, do nothing");
@@ -30,19 +34,22 @@ void add_data(OptionParser& parser, DataOptions& o) {
   data.add("text", &o.text, "what stands for an item in text").allowed({"title", "title+description"});
   data.add("max-users", &o.max_users, "keep the first users only; 0: all").at_least(0);
   data.add("max-items", &o.max_items, "keep the first items only; 0: all").at_least(0);
-  data.add("shards", &o.shards, "virtual shards that users are dealt to; at least as many as ranks").range(1, 65536);
+  data.add("shards", &o.shards, "virtual shards that users are dealt to; at least as many as ranks")
+      .range(1, 65536);
 }
 
 void add_text(OptionParser& parser, TextOptions& o) {
   OptionSection text = parser.section("text", "Text");
   text.add("spiece", &o.spiece, "SentencePiece model; empty: a small one is trained on titles and templates");
   text.add("max-pieces", &o.max_pieces, "titles are cut there", "pieces").at_least(1);
-  text.add("templates", &o.templates, "file with one template, {H} in it, a line; empty: 15 built in; none: identifiers only");
+  text.add("templates", &o.templates,
+           "file with one template, {H} in it, a line; empty: 15 built in; none: identifiers only");
 }
 
 void add_tokenizer(OptionParser& parser, TokenizerOptions& o) {
   OptionSection tokenizer = parser.section("tokenizer", "First identifiers");
-  tokenizer.add("method", &o.method, "auto: index where the dataset has one, else cid").allowed({"auto", "cid", "index"});
+  tokenizer.add("method", &o.method, "auto: index where the dataset has one, else cid")
+      .allowed({"auto", "cid", "index"});
   tokenizer.add("index", &o.index, "index.json to read; empty: the dataset's NAME.index.json");
   OptionSection cid = parser.section("cid", "CID: spectral clustering of co-occurrence");
   cid.add("token-size", &o.cid.token_size, "tokens of the vocabulary, and the largest leaf").at_least(2);
@@ -54,7 +61,8 @@ void add_model(OptionParser& parser, ModelOptions& o) {
   model.add("preset", &o.preset, "size").allowed({"tiny", "tiger", "t5-small", "flan-t5-small"});
   model.add("config", &o.config, "Hugging Face config.json instead of a preset");
   model.add("weights", &o.weights, "Hugging Face folder or safetensors file to start from; empty: random");
-  model.add("vocabulary", &o.vocabulary, "codes: no text, so no alignment and no prompts").allowed({"text+codes", "codes"});
+  model.add("vocabulary", &o.vocabulary, "codes: no text, so no alignment and no prompts")
+      .allowed({"text+codes", "codes"});
 }
 
 void add_train(OptionParser& parser, TrainOptions& o) {
@@ -63,16 +71,26 @@ void add_train(OptionParser& parser, TrainOptions& o) {
   train.add("max-steps", &o.max_steps, "of a stage; 0: by epochs").at_least(0);
   train.add("batch", &o.batch, "of all ranks together", "samples").at_least(1);
   train.add("lr", &o.lr, "learning rate").above(0);
-  train.add("schedule", &o.schedule, "of the learning rate").allowed({"constant", "linear", "cosine", "inverse-sqrt"});
+  train.add("schedule", &o.schedule, "of the learning rate")
+      .allowed({"constant", "linear", "cosine", "inverse-sqrt"});
   train.add("warmup", &o.warmup, "below 1: fraction of a stage's steps, else steps").at_least(0);
   train.add("weight-decay", &o.weight_decay, "decoupled; not on norms and position biases").at_least(0);
   train.add("clip", &o.clip, "largest gradient norm; 0: no clipping").at_least(0);
   train.add("dropout", &o.dropout, "probability").range(0, 0.99);
   train.add("tau", &o.tau, "temperature of the ranking-guided loss; 1: cross entropy").above(0);
-  train.add("patience", &o.patience, "evaluations without a better validation score before train stops; 0: never").at_least(0);
-  train.add("eval-every", &o.eval_every, "epochs between validations of the train command; 0: only at the end").at_least(0);
-  train.add("microbatch-tokens", &o.microbatch_tokens, "source and target tokens computed at once by a rank: bounds memory", "tokens").at_least(0);
-  train.add("hash-every", &o.hash_every, "steps between comparisons of the parameters over ranks; 0: never").at_least(0);
+  train
+      .add("patience", &o.patience,
+           "evaluations without a better validation score before train stops; 0: never")
+      .at_least(0);
+  train
+      .add("eval-every", &o.eval_every, "epochs between validations of the train command; 0: only at the end")
+      .at_least(0);
+  train
+      .add("microbatch-tokens", &o.microbatch_tokens,
+           "source and target tokens computed at once by a rank: bounds memory", "tokens")
+      .at_least(0);
+  train.add("hash-every", &o.hash_every, "steps between comparisons of the parameters over ranks; 0: never")
+      .at_least(0);
 }
 
 void add_siit(OptionParser& parser, SiitOptions& o) {
@@ -80,12 +98,16 @@ void add_siit(OptionParser& parser, SiitOptions& o) {
   siit.add("iterations", &o.iterations, "rounds of alignment, regeneration and fine-tuning").range(0, 1000);
   siit.add("warmup-epochs", &o.warmup_epochs, "recommendation before the first iteration").at_least(0);
   siit.add("align-epochs", &o.align_epochs, "titles ↔ identifiers, an iteration").at_least(0);
-  siit.add("finetune-epochs", &o.finetune_epochs, "recommendation on the new identifiers, an iteration").at_least(0);
+  siit.add("finetune-epochs", &o.finetune_epochs, "recommendation on the new identifiers, an iteration")
+      .at_least(0);
   siit.add("candidates", &o.candidates, "identifiers that an item may choose from").range(1, 1000);
-  siit.add("strategy", &o.strategy, "generation, and collision avoidance (ca)").allowed({"beam+ca", "beam", "greedy+ca", "greedy"});
+  siit.add("strategy", &o.strategy, "generation, and collision avoidance (ca)")
+      .allowed({"beam+ca", "beam", "greedy+ca", "greedy"});
   siit.add("order", &o.order, "who chooses first").allowed({"id", "confidence"});
-  siit.add("continue-from", &o.continue_from, "the model that fine-tuning goes on with").allowed({"recommender", "aligned"});
-  siit.add("stop-before", &o.stop_before, "stage to stop before with a checkpoint, to try variants from one point")
+  siit.add("continue-from", &o.continue_from, "the model that fine-tuning goes on with")
+      .allowed({"recommender", "aligned"});
+  siit.add("stop-before", &o.stop_before,
+           "stage to stop before with a checkpoint, to try variants from one point")
       .allowed({"", "align", "regenerate", "fine-tune", "test"});
 }
 
@@ -104,7 +126,8 @@ void add_decode_and_eval(OptionParser& parser, ProgramOptions& o) {
 void add_single_calls(OptionParser& parser, ProgramOptions& o) {
   OptionSection recommend = parser.section("recommend", "The recommend command");
   recommend.add("users", &o.recommend.users, "user ids, \"0,5,7\"; empty: all");
-  recommend.add("output", &o.recommend.output, "FILE.jsonl, FILE.csv or FILE.h5; empty: JSON lines on standard output");
+  recommend.add("output", &o.recommend.output,
+                "FILE.jsonl, FILE.csv or FILE.h5; empty: JSON lines on standard output");
   OptionSection call = parser.section("", "This call");
   call.add("help", &o.help, "options and defaults");
   call.add("version", &o.version, "versions of the program and its libraries");
@@ -112,7 +135,8 @@ void add_single_calls(OptionParser& parser, ProgramOptions& o) {
   call.add("diff", &o.diff, "inspect: compare two files, \"A,B\"");
   call.add("from", &o.from, "convert: a dataset folder, file.h5, checkpoint or Hugging Face folder");
   call.add("to", &o.to, "convert: file.h5 or a folder to write");
-  call.add("wait-for-debugger", &o.wait_for_debugger, "rank that waits until a debugger releases it").hidden();
+  call.add("wait-for-debugger", &o.wait_for_debugger, "rank that waits until a debugger releases it")
+      .hidden();
 }
 
 }  // namespace
@@ -131,14 +155,17 @@ void add_options(OptionParser& parser, ProgramOptions& options) {
 
 void check_options(const OptionParser& parser, const ProgramOptions& o, const std::string& command) {
   if (!o.data.file.empty() && !o.data.dir.empty()) {
-    throw UsageError("data.file (" + parser.origin("data.file") + ") and data.dir (" + parser.origin("data.dir") +
-                     ") name two datasets: give one");
+    throw UsageError("data.file (" + parser.origin("data.file") + ") and data.dir (" +
+                     parser.origin("data.dir") + ") name two datasets: give one");
   }
   if (o.data.dir.empty() && !o.data.name.empty()) {
-    throw UsageError("data.name = " + o.data.name + " needs data.dir, the folder with " + o.data.name + ".inter.json");
+    throw UsageError("data.name = " + o.data.name + " needs data.dir, the folder with " + o.data.name +
+                     ".inter.json");
   }
   if (command == "siit" && o.siit.iterations > 0 && o.model.vocabulary == "codes") {
-    throw UsageError("model.vocabulary = codes has no text for the alignment of siit: use text+codes, or the train command");
+    throw UsageError(
+        "model.vocabulary = codes has no text for the alignment of siit: use text+codes, or the train "
+        "command");
   }
   if (o.model.vocabulary == "codes" && o.text.templates != "none" && command == "train") {
     throw UsageError("model.vocabulary = codes has no text for prompts: add --text.templates none");

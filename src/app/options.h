@@ -13,9 +13,9 @@
 namespace genrec {
 
 struct TextOptions {
-  std::string spiece;          ///< SentencePiece model; "": one is trained on titles and templates
+  std::string spiece;  ///< SentencePiece model; "": one is trained on titles and templates
   std::int32_t max_pieces = 64;
-  std::string templates;       ///< file, one template with {H} a line; "": the 15 built in; none: no prompt
+  std::string templates;  ///< file, one template with {H} a line; "": the 15 built in; none: no prompt
 };
 
 struct ModelOptions {
@@ -56,9 +56,9 @@ struct ProgramOptions {
   EvalOptions eval;
   RecommendOptions recommend;
   bool help = false, version = false;
-  bool verify = false;                 ///< inspect --verify
-  std::vector<std::string> diff;       ///< inspect --diff A B
-  std::string from, to;                ///< convert
+  bool verify = false;            ///< inspect --verify
+  std::vector<std::string> diff;  ///< inspect --diff A B
+  std::string from, to;           ///< convert
   std::int32_t wait_for_debugger = -1;
 };
 

@@ -30,15 +30,17 @@ std::string row(const std::string& name, const std::string& split, const Metrics
 
 std::string iteration_columns(const IterationRecord& r) {
   char text[160];
-  std::snprintf(text, sizeof(text), "  %6.2f%% %6.2f%% %6.2f%%  %6.1f %6.1f %6.1f %6.1f", 100 * r.collision_rate,
-                100 * r.collision_rate_final, 100 * r.adjustment_ratio, r.seconds.train, r.seconds.align,
-                r.seconds.regenerate + r.seconds.assign, r.seconds.evaluate);
+  std::snprintf(text, sizeof(text), "  %6.2f%% %6.2f%% %6.2f%%  %6.1f %6.1f %6.1f %6.1f",
+                100 * r.collision_rate, 100 * r.collision_rate_final, 100 * r.adjustment_ratio,
+                r.seconds.train, r.seconds.align, r.seconds.regenerate + r.seconds.assign,
+                r.seconds.evaluate);
   return text;
 }
 
 }  // namespace
 
-Json summary_json(const RunResults& results, Session& session, const Workspace& workspace, const Runtime& runtime) {
+Json summary_json(const RunResults& results, Session& session, const Workspace& workspace,
+                  const Runtime& runtime) {
   const std::int64_t peak = peak_memory_bytes();
   Json peaks = Json::array();
   for (const auto& bytes : session.mpi.world().all_gather(std::as_bytes(std::span(&peak, 1)))) {
@@ -80,14 +82,16 @@ std::string results_table(const RunResults& results, const std::vector<int>& ks)
     for (int k : ks) columns.push_back(metric + std::to_string(k));
   }
   std::string text = "\n                       split ";
-  for (const std::string& column : columns) text += std::string(column.size() < 7 ? 7 - column.size() : 0, ' ') + column + " ";
+  for (const std::string& column : columns)
+    text += std::string(column.size() < 7 ? 7 - column.size() : 0, ' ') + column + " ";
   text += "  collide  final  changed   train  align  regen   eval (s)\n";
   for (const auto& [name, metrics] : results.baselines) text += row(name, "test", metrics, columns, "");
   for (const auto& r : results.iterations) {
     const std::string name = r.iteration == 0 ? "warm-up" : "iteration " + std::to_string(r.iteration);
     text += row(name, "valid", r.valid, columns, iteration_columns(r));
   }
-  const std::string selected = results.selected_iteration == 0 ? "warm-up" : "iteration " + std::to_string(results.selected_iteration);
+  const std::string selected =
+      results.selected_iteration == 0 ? "warm-up" : "iteration " + std::to_string(results.selected_iteration);
   text += row("selected: " + selected, "test", results.test, columns, "");
   text += row("  by identifier", "test", results.test_by_identifier, columns, "");
   return text;

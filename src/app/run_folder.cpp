@@ -62,10 +62,12 @@ void RunFolder::measure(const Measurement& m) {
   if (!is_root_) return;
   if (!metrics_.is_open()) metrics_.open(path_ / "metrics.jsonl", std::ios::app);
   const Json value = std::isfinite(m.value) ? Json(m.value) : Json(nullptr);
-  const Json line = {{"step", m.step},   {"epoch", m.epoch}, {"iteration", m.iteration},         {"split", m.split},
-                     {"name", m.name},   {"value", value},   {"seconds", now_seconds() - started_}};
+  const Json line = {
+      {"step", m.step}, {"epoch", m.epoch}, {"iteration", m.iteration},           {"split", m.split},
+      {"name", m.name}, {"value", value},   {"seconds", now_seconds() - started_}};
   metrics_ << line.dump() << '\n' << std::flush;
-  if (!metrics_) throw InputOutputError("cannot write " + (path_ / "metrics.jsonl").string() + ": is the disk full?");
+  if (!metrics_)
+    throw InputOutputError("cannot write " + (path_ / "metrics.jsonl").string() + ": is the disk full?");
 }
 
 }  // namespace genrec

@@ -18,8 +18,8 @@ struct Measurement {
   double value = 0;
 };
 
-/// The folder of a run (contract: config.ini, environment.json, metrics.jsonl, summary.json, checkpoints/, identifiers/,
-/// logs/). Only rank 0 writes; the members do nothing on other ranks.
+/// The folder of a run (contract: config.ini, environment.json, metrics.jsonl, summary.json, checkpoints/,
+/// identifiers/, logs/). Only rank 0 writes; the members do nothing on other ranks.
 class RunFolder {
  public:
   RunFolder(std::filesystem::path path, bool is_root);

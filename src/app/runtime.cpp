@@ -1,13 +1,13 @@
 #include "app/runtime.h"
 
+#include <ATen/Parallel.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
+#include <sched.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <thread>
-
-#include <ATen/Parallel.h>
-#include <c10/core/impl/VirtualGuardImpl.h>
-#include <sched.h>
 
 #include "app/version.h"
 #include "base/error.h"
@@ -56,7 +56,8 @@ Runtime choose_runtime(const RunOptions& options, MpiRuntime& mpi) {
   }
   if (options.device != "cpu" && gpus > 0) {
     if (mpi.local_size() > gpus && gpus > 1 && options.comm != "mpi") {
-      throw UsageError(std::to_string(mpi.local_size()) + " ranks on " + mpi.host() + " with " + std::to_string(gpus) +
+      throw UsageError(std::to_string(mpi.local_size()) + " ranks on " + mpi.host() + " with " +
+                       std::to_string(gpus) +
                        " GPUs: start as many ranks as GPUs, or share GPUs with --run.comm mpi");
     }
     const auto index = static_cast<at::DeviceIndex>(mpi.local_rank() % gpus);
@@ -78,8 +79,8 @@ Runtime choose_runtime(const RunOptions& options, MpiRuntime& mpi) {
 }
 
 Json describe_environment(const Runtime& runtime, MpiRuntime& mpi) {
-  const std::string line = mpi.host() + " local rank " + std::to_string(mpi.local_rank()) + " " + runtime.device.str() +
-                           " " + std::to_string(runtime.threads) + " threads";
+  const std::string line = mpi.host() + " local rank " + std::to_string(mpi.local_rank()) + " " +
+                           runtime.device.str() + " " + std::to_string(runtime.threads) + " threads";
   Json ranks = Json::array();
   for (const auto& bytes : mpi.world().all_gather(std::as_bytes(std::span(line)))) {
     ranks.push_back(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
@@ -87,8 +88,10 @@ Json describe_environment(const Runtime& runtime, MpiRuntime& mpi) {
   Json variables = Json::object();
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string text = *entry;
-    for (const char* prefix : {"NCCL_", "OMP_", "SLURM_JOB_ID", "SLURM_ARRAY", "SLURM_NTASKS", "CUDA_VISIBLE_DEVICES"}) {
-      if (text.starts_with(prefix)) variables[text.substr(0, text.find('='))] = text.substr(text.find('=') + 1);
+    for (const char* prefix :
+         {"NCCL_", "OMP_", "SLURM_JOB_ID", "SLURM_ARRAY", "SLURM_NTASKS", "CUDA_VISIBLE_DEVICES"}) {
+      if (text.starts_with(prefix))
+        variables[text.substr(0, text.find('='))] = text.substr(text.find('=') + 1);
     }
   }
   Json environment = Json::object();

@@ -8,7 +8,8 @@
 
 namespace genrec {
 
-/// A checkpoint opened for evaluate and recommend: the model with the identifiers and vocabulary it belongs to.
+/// A checkpoint opened for evaluate and recommend: the model with the identifiers and vocabulary it belongs
+/// to.
 struct SavedModel {
   CheckpointState state;
   std::unique_ptr<Workspace> workspace;
@@ -16,8 +17,8 @@ struct SavedModel {
   std::unique_ptr<TokenizedItems> items;
 };
 
-/// Opens the checkpoint of the command line, or run.dir's `best` (else `last`). Throws MissingInput, or DataError when it is of
-/// another dataset. Collective.
+/// Opens the checkpoint of the command line, or run.dir's `best` (else `last`). Throws MissingInput, or
+/// DataError when it is of another dataset. Collective.
 SavedModel open_saved_model(Session& session, const Runtime& runtime);
 
 }  // namespace genrec

@@ -23,8 +23,8 @@ struct Session {
 struct Command {
   std::string name;
   std::string summary;
-  std::string arguments;                ///< of the usage line
-  std::vector<std::string> sections;    ///< of options that `help COMMAND` shows
+  std::string arguments;              ///< of the usage line
+  std::vector<std::string> sections;  ///< of options that `help COMMAND` shows
   ExitCode (*run)(Session& session);
 };
 

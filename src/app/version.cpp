@@ -1,7 +1,7 @@
 #include "app/version.h"
 
-#include <ATen/detail/CUDAHooksInterface.h>
 #include <ATen/ATen.h>
+#include <ATen/detail/CUDAHooksInterface.h>
 #include <torch/headeronly/version.h>
 
 #include "comm/device_reducer.h"
@@ -11,7 +11,9 @@
 
 namespace genrec {
 
-std::string git_revision() { return GENREC_GIT_REVISION; }
+std::string git_revision() {
+  return GENREC_GIT_REVISION;
+}
 
 std::vector<std::pair<std::string, std::string>> component_versions() {
   std::string cuda = "not built in";

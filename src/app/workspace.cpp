@@ -12,13 +12,15 @@
 namespace genrec {
 namespace {
 
-/// Pieces of a SentencePiece model that is trained here: enough for titles and prompts, small enough to be quick.
+/// Pieces of a SentencePiece model that is trained here: enough for titles and prompts, small enough to be
+/// quick.
 constexpr int kTrainedPieces = 2000;
 
 Dataset load(Session& session) {
   MpiRuntime& mpi = session.mpi;
   DatasetRepairs repairs;
-  Dataset dataset = load_dataset(session.options.data, session.options.run.seed, mpi.rank(), mpi.size(), repairs);
+  Dataset dataset =
+      load_dataset(session.options.data, session.options.run.seed, mpi.rank(), mpi.size(), repairs);
   for (const std::string& sentence : describe(repairs)) LOG_ROOT(WARNING) << dataset.name << ": " << sentence;
   mpi.world().require_equal(dataset.fingerprint, "the dataset " + dataset.name);
   LOG_ROOT(INFO) << dataset.name << ": " << dataset.users() << " users, " << dataset.items() << " items, "
@@ -36,14 +38,16 @@ DataOptions needing_text(DataOptions options, bool needed) {
 Workspace::Workspace(Session& session, const CheckpointState* checkpoint)
     : session_(session),
       dataset_([&] {
-        const bool codes_only = checkpoint != nullptr ? checkpoint->spiece.empty() : session.options.model.vocabulary == "codes";
+        const bool codes_only =
+            checkpoint != nullptr ? checkpoint->spiece.empty() : session.options.model.vocabulary == "codes";
         session.options.data = needing_text(session.options.data, !codes_only);
         return load(session);
       }()),
       shards_(dataset_.lengths, session.options.data.shards, session.options.run.seed),
       texts_(item_texts(dataset_.catalogue, session.options.data.text)),
       templates_(read_templates(session.options.text.templates)) {
-  const bool codes_only = checkpoint != nullptr ? checkpoint->spiece.empty() : session.options.model.vocabulary == "codes";
+  const bool codes_only =
+      checkpoint != nullptr ? checkpoint->spiece.empty() : session.options.model.vocabulary == "codes";
   if (codes_only) return;
   make_text_tokenizer(checkpoint);
   prompts_ = Prompts(templates_, *text_);
@@ -65,16 +69,22 @@ void Workspace::make_text_tokenizer(const CheckpointState* checkpoint) {
     }
     session_.mpi.world().broadcast(bytes, 0);
     text_ = TextTokenizer::from_bytes(std::move(bytes));
-    LOG_ROOT(INFO) << "text.spiece not given: a SentencePiece model of " << text_->size() << " pieces was trained on the titles";
+    LOG_ROOT(INFO) << "text.spiece not given: a SentencePiece model of " << text_->size()
+                   << " pieces was trained on the titles";
   }
 }
 
-TokenId Workspace::text_pieces() const { return text_ ? text_->size() : kUnknownToken + 1; }
+TokenId Workspace::text_pieces() const {
+  return text_ ? text_->size() : kUnknownToken + 1;
+}
 
-std::string Workspace::spiece_bytes() const { return text_ ? text_->model_bytes() : std::string(); }
+std::string Workspace::spiece_bytes() const {
+  return text_ ? text_->model_bytes() : std::string();
+}
 
 TrainingOrder Workspace::training_order(std::int64_t batch) const {
-  return TrainingOrder(shards_, dataset_.interactions, session_.mpi.rank(), session_.mpi.size(), batch, session_.options.run.seed);
+  return TrainingOrder(shards_, dataset_.interactions, session_.mpi.rank(), session_.mpi.size(), batch,
+                       session_.options.run.seed);
 }
 
 CheckpointState Workspace::identity() const {
@@ -95,17 +105,20 @@ IdentifierTable Workspace::make_identifiers() const {
   if (options.index.empty()) options.index = index_file(session_.options.data).string();
   IdentifierTable table = make_item_tokenizer(options)->fit(dataset_, session_.mpi.world());
   const std::int64_t shared = table.items() - table.distinct();
-  LOG_ROOT(INFO) << "identifiers: " << table.items() << " items, " << table.symbols().size() << " symbols, up to "
-                 << table.max_length() << " long";
+  LOG_ROOT(INFO) << "identifiers: " << table.items() << " items, " << table.symbols().size()
+                 << " symbols, up to " << table.max_length() << " long";
   if (shared > 0) {
-    LOG_ROOT(WARNING) << shared << " of " << table.items() << " items share an identifier with an earlier one: they are ranked in seeded random order";
+    LOG_ROOT(WARNING)
+        << shared << " of " << table.items()
+        << " items share an identifier with an earlier one: they are ranked in seeded random order";
   }
   return table;
 }
 
 std::unique_ptr<T5Model> Workspace::make_model(const Runtime& runtime, const Vocabulary& vocabulary) const {
   const ModelOptions& options = session_.options.model;
-  T5Config config = options.config.empty() ? T5Config::preset(options.preset) : T5Config::from_file(options.config);
+  T5Config config =
+      options.config.empty() ? T5Config::preset(options.preset) : T5Config::from_file(options.config);
   config.vocab_size = vocabulary.size();
   config.dropout_rate = session_.options.train.dropout;
   auto model = std::make_unique<T5Model>(config, runtime.device, runtime.precision);
@@ -115,11 +128,14 @@ std::unique_ptr<T5Model> Workspace::make_model(const Runtime& runtime, const Voc
   } else {
     load_weights(*model, read_safetensors(options.weights), options.weights, seed);
   }
-  LOG_ROOT(INFO) << "T5: " << model->parameters().parameter_count() << " parameters, " << vocabulary.size() << " tokens";
+  LOG_ROOT(INFO) << "T5: " << model->parameters().parameter_count() << " parameters, " << vocabulary.size()
+                 << " tokens";
   return model;
 }
 
-ScoreRule score_rule(const DecodeOptions& options) { return options.score == "sum" ? ScoreRule::kSum : ScoreRule::kMean; }
+ScoreRule score_rule(const DecodeOptions& options) {
+  return options.score == "sum" ? ScoreRule::kSum : ScoreRule::kMean;
+}
 
 std::string run_directory(const Session& session, const std::string& command, const Dataset& dataset) {
   if (!session.options.run.dir.empty()) return session.options.run.dir;

@@ -8,8 +8,8 @@
 #include "base/progress.h"
 #include "data/dataset.h"
 #include "data/virtual_shards.h"
-#include "io/text_tokenizer.h"
 #include "eval/evaluator.h"
+#include "io/text_tokenizer.h"
 #include "tokenizers/identifier_table.h"
 #include "tokenizers/vocabulary.h"
 #include "training/checkpoint.h"
@@ -20,7 +20,8 @@ namespace genrec {
 /// The dataset and its text as one rank holds them, for every command that trains or ranks.
 class Workspace {
  public:
-  /// Loads the dataset and says what was repaired. `checkpoint`: its SentencePiece model is taken. Collective.
+  /// Loads the dataset and says what was repaired. `checkpoint`: its SentencePiece model is taken.
+  /// Collective.
   Workspace(Session& session, const CheckpointState* checkpoint = nullptr);
 
   [[nodiscard]] const Dataset& dataset() const { return dataset_; }
@@ -39,7 +40,8 @@ class Workspace {
   /// First identifiers by tokenizer.method. Collective.
   [[nodiscard]] IdentifierTable make_identifiers() const;
   /// A model of `vocabulary` tokens by section `model`: weights of a folder, or initialised.
-  [[nodiscard]] std::unique_ptr<T5Model> make_model(const Runtime& runtime, const Vocabulary& vocabulary) const;
+  [[nodiscard]] std::unique_ptr<T5Model> make_model(const Runtime& runtime,
+                                                    const Vocabulary& vocabulary) const;
 
  private:
   void make_text_tokenizer(const CheckpointState* checkpoint);
@@ -55,14 +57,17 @@ class Workspace {
 
 /// How sections decode and run rank items.
 [[nodiscard]] RankingOptions ranking_options(const ProgramOptions& options, const Runtime& runtime);
-/// Beam search over the identifiers for every user of the split (or a sample), exact metrics over all ranks. Collective.
-EvaluationReport evaluate_split(Session& session, const Workspace& workspace, const Runtime& runtime, Progress& progress,
-                                const T5Model& model, const TokenizedItems& items, Split split);
+/// Beam search over the identifiers for every user of the split (or a sample), exact metrics over all ranks.
+/// Collective.
+EvaluationReport evaluate_split(Session& session, const Workspace& workspace, const Runtime& runtime,
+                                Progress& progress, const T5Model& model, const TokenizedItems& items,
+                                Split split);
 /// Metrics of the popularity ranking. Collective.
 Metrics evaluate_popularity(Session& session, const Workspace& workspace, Split split);
 /// The contract's name of the rule.
 [[nodiscard]] ScoreRule score_rule(const DecodeOptions& options);
 /// run.dir, or runs/COMMAND-DATASET.
-[[nodiscard]] std::string run_directory(const Session& session, const std::string& command, const Dataset& dataset);
+[[nodiscard]] std::string run_directory(const Session& session, const std::string& command,
+                                        const Dataset& dataset);
 
 }  // namespace genrec

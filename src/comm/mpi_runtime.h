@@ -29,8 +29,8 @@ class MpiRuntime {
 
   /// Collectives on host memory over MPI; valid while this object lives.
   [[nodiscard]] Communicator& world() { return *world_; }
-  /// Waits until every rank has called this, `seconds` at most; true when all have. For ranks that failed: when all
-  /// did, they leave as after a success, without abort()'s noise.
+  /// Waits until every rank has called this, `seconds` at most; true when all have. For ranks that failed:
+  /// when all did, they leave as after a success, without abort()'s noise.
   [[nodiscard]] bool all_arrive(double seconds);
   /// Ends every rank of the job with this exit code, after flushing stdio. One rank may call it alone.
   [[noreturn]] void abort(int code);

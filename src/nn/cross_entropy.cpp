@@ -42,8 +42,8 @@ class RowSums {
  public:
   RowSums(std::int64_t blocks, std::int64_t rows)
       : rows_(static_cast<std::size_t>(rows)),
-        maximum_(static_cast<std::size_t>(blocks * rows), -3.0e38f),
-        sum_(maximum_.size(), 0.0f) {}
+        maximum_(static_cast<std::size_t>(blocks * rows)),
+        sum_(maximum_.size()) {}
   template <typename T>
   void add(std::int64_t block, std::int64_t row, const T* logits, std::int64_t width, float factor) {
     const std::size_t i = static_cast<std::size_t>(block) * rows_ + static_cast<std::size_t>(row);

@@ -39,7 +39,8 @@ class RecordReader {
       emit(used);
       used += length;
     }
-    pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(used * sizeof(std::int32_t)));
+    pending_.erase(pending_.begin(),
+                   pending_.begin() + static_cast<std::ptrdiff_t>(used * sizeof(std::int32_t)));
   }
   [[nodiscard]] ItemId next_item() const { return next_; }
   [[nodiscard]] bool empty() const { return pending_.empty(); }
@@ -80,7 +81,9 @@ class RecordReader {
 
 std::string symbol_family(const std::string& symbol) {
   std::size_t end = 1;
-  while (end < symbol.size() && ((symbol[end] >= 'a' && symbol[end] <= 'z') || (symbol[end] >= 'A' && symbol[end] <= 'Z'))) ++end;
+  while (end < symbol.size() &&
+         ((symbol[end] >= 'a' && symbol[end] <= 'z') || (symbol[end] >= 'A' && symbol[end] <= 'Z')))
+    ++end;
   if (symbol.empty() || symbol.front() != '<' || end == 1) return symbol;
   return symbol.substr(1, end - 1);
 }
@@ -98,7 +101,9 @@ TokenAutomaton regeneration_automaton(const IdentifierTable& initial, const Voca
     }
     shortest = std::min(shortest, length);
   }
-  if (families.empty() || shortest == 0) throw DataError("identifiers: an item has no symbol beside collision-avoidance ones; give another index.json");
+  if (families.empty() || shortest == 0)
+    throw DataError(
+        "identifiers: an item has no symbol beside collision-avoidance ones; give another index.json");
   std::vector<std::vector<TokenId>> levels(families.size());
   for (std::size_t l = 0; l < families.size(); ++l) {
     for (const std::string& symbol : vocabulary.symbols()) {
@@ -108,9 +113,11 @@ TokenAutomaton regeneration_automaton(const IdentifierTable& initial, const Voca
   return positionwise_automaton(levels, shortest);
 }
 
-void regenerate_identifiers(const T5Model& model, const PromptBuilder& prompt, const TokenAutomaton& automaton,
-                            std::int64_t items, const RegenerationOptions& options, Communicator& world,
-                            const CandidateSink& sink, const std::function<void(std::int64_t done)>& progress) {
+void regenerate_identifiers(const T5Model& model, const PromptBuilder& prompt,
+                            const TokenAutomaton& automaton, std::int64_t items,
+                            const RegenerationOptions& options, Communicator& world,
+                            const CandidateSink& sink,
+                            const std::function<void(std::int64_t done)>& progress) {
   const std::int64_t blocks = (items + options.block - 1) / options.block;
   const Range mine = even_part(blocks, world.rank(), world.size());
   const Range own{std::min(items, mine.begin * options.block), std::min(items, mine.end * options.block)};
@@ -118,7 +125,8 @@ void regenerate_identifiers(const T5Model& model, const PromptBuilder& prompt, c
   std::vector<std::int32_t> words;
   const auto make_sources = [&](Range range) {
     PackedSequences sources;
-    for (std::int64_t i = range.begin; i < range.end; ++i) prompt(static_cast<ItemId>(own.begin + i), sources);
+    for (std::int64_t i = range.begin; i < range.end; ++i)
+      prompt(static_cast<ItemId>(own.begin + i), sources);
     return sources;
   };
   const auto keep = [&](std::int64_t, Range, std::vector<std::vector<Hypothesis>> found) {
@@ -131,8 +139,8 @@ void regenerate_identifiers(const T5Model& model, const PromptBuilder& prompt, c
   world.gather_chunks(std::as_bytes(std::span(words)), 0, kChunkBytes,
                       [&](int, std::span<const std::byte> bytes) { reader.feed(bytes); });
   if (world.is_root() && (reader.next_item() != items || !reader.empty())) {
-    throw Error(ExitCode::kInternal, "regeneration: candidates of " + std::to_string(reader.next_item()) + " of " +
-                                         std::to_string(items) + " items arrived");
+    throw Error(ExitCode::kInternal, "regeneration: candidates of " + std::to_string(reader.next_item()) +
+                                         " of " + std::to_string(items) + " items arrived");
   }
 }
 

@@ -20,29 +20,32 @@ inline constexpr const char* kAvoidanceFamily = "x";
 /// The letters of a symbol: "a" of "<a_12>", "CI" of "<CI7>"; the whole symbol where it has no such form.
 [[nodiscard]] std::string symbol_family(const std::string& symbol);
 
-/// What regeneration may produce: position l takes every vocabulary symbol of the families seen at position l of the
-/// initial table, collision avoidance left out; the end token is allowed from the shortest initial length on, up to the
-/// longest (method 5.4 #9).
-[[nodiscard]] TokenAutomaton regeneration_automaton(const IdentifierTable& initial, const Vocabulary& vocabulary);
+/// What regeneration may produce: position l takes every vocabulary symbol of the families seen at position l
+/// of the initial table, collision avoidance left out; the end token is allowed from the shortest initial
+/// length on, up to the longest (method 5.4 #9).
+[[nodiscard]] TokenAutomaton regeneration_automaton(const IdentifierTable& initial,
+                                                    const Vocabulary& vocabulary);
 
 struct RegenerationOptions {
   std::int32_t candidates = 20;  ///< beams; 1 is greedy
-  std::int32_t block = 64;       ///< items decoded together: fixed, so that no rank or thread count changes a result
+  std::int32_t block =
+      64;  ///< items decoded together: fixed, so that no rank or thread count changes a result
   int threads = 1;
   ScoreRule score = ScoreRule::kMean;
 };
-
 
 /// Called on the root for each item in ascending order.
 using CandidateSink = std::function<void(ItemId item, std::span<const Hypothesis> candidates)>;
 /// Appends the item → identifier prompt of an item (end token and offset included).
 using PromptBuilder = std::function<void(ItemId item, PackedSequences& sources)>;
 
-/// Beam-searches identifiers of all items from their prompts. Blocks of items are dealt to the ranks in contiguous
-/// runs; candidates travel to the root in bounded chunks, and its sink sees them in item order. Collective.
-/// `progress(done)` is called on every rank with the number of its own items that are ready.
-void regenerate_identifiers(const T5Model& model, const PromptBuilder& prompt, const TokenAutomaton& automaton,
-                            std::int64_t items, const RegenerationOptions& options, Communicator& world,
-                            const CandidateSink& sink, const std::function<void(std::int64_t done)>& progress);
+/// Beam-searches identifiers of all items from their prompts. Blocks of items are dealt to the ranks in
+/// contiguous runs; candidates travel to the root in bounded chunks, and its sink sees them in item order.
+/// Collective. `progress(done)` is called on every rank with the number of its own items that are ready.
+void regenerate_identifiers(const T5Model& model, const PromptBuilder& prompt,
+                            const TokenAutomaton& automaton, std::int64_t items,
+                            const RegenerationOptions& options, Communicator& world,
+                            const CandidateSink& sink,
+                            const std::function<void(std::int64_t done)>& progress);
 
 }  // namespace genrec

@@ -132,8 +132,8 @@ void SiitLoop::advance(SiitStage stage, int iteration) {
   context_.checkpoints.save(snapshot(nullptr));
 }
 
-void SiitLoop::train_stage(const std::string& name, std::int64_t epochs, std::uint64_t stage_id, T5Model& model,
-                           BatchSource& source, double StageSeconds::* spent) {
+void SiitLoop::train_stage(const std::string& name, std::int64_t epochs, std::uint64_t stage_id,
+                           T5Model& model, BatchSource& source, double StageSeconds::*spent) {
   Stopwatch watch;
   TrainStage stage{name, epochs, stream_key(context_.seed, Purpose::kDropout, {stage_id})};
   Trainer trainer(model, source, context_.train, stage, context_.world, context_.device_sums);
@@ -157,17 +157,20 @@ void SiitLoop::train_stage(const std::string& name, std::int64_t epochs, std::ui
   context_.progress.finish();
   trained_samples_ += trainer.throughput().samples;
   trained_seconds_ += trainer.throughput().seconds;
-  if (trained_seconds_ > 0) throughput_.train_samples_per_s = static_cast<double>(trained_samples_) / trained_seconds_;
+  if (trained_seconds_ > 0)
+    throughput_.train_samples_per_s = static_cast<double>(trained_samples_) / trained_seconds_;
   if (end == TrainEnd::kStopped) {
-    throw StoppedEarly("stopped in " + name + " at step " + std::to_string(trainer.position().stage_step) + " of " +
-                       std::to_string(trainer.total_steps()) + " with a checkpoint: the same command goes on");
+    throw StoppedEarly("stopped in " + name + " at step " + std::to_string(trainer.position().stage_step) +
+                       " of " + std::to_string(trainer.total_steps()) +
+                       " with a checkpoint: the same command goes on");
   }
   record().seconds.*spent += watch.lap();
   global_step_ += trainer.position().stage_step;
 }
 
 void SiitLoop::train_recommender(const std::string& stage, std::int64_t epochs, std::int64_t first_epoch) {
-  const RecommendationTask task(context_.interactions, *items_, context_.prompts, context_.history, context_.seed);
+  const RecommendationTask task(context_.interactions, *items_, context_.prompts, context_.history,
+                                context_.seed);
   RecommendationSource source(context_.order, task, first_epoch);
   const auto stage_id = static_cast<std::uint64_t>(2 * state_.iteration);
   train_stage(stage, epochs, stage_id, *recommender_, source, &StageSeconds::train);
@@ -196,8 +199,8 @@ void SiitLoop::validate() {
 void SiitLoop::align() {
   const AlignmentTask task(context_.titles, *items_, context_.prompts);
   const std::int64_t epochs = context_.siit.align_epochs;
-  AlignmentSource source(task, context_.world.rank(), context_.world.size(), context_.train.batch, context_.seed,
-                         (state_.iteration - 1) * epochs);
+  AlignmentSource source(task, context_.world.rank(), context_.world.size(), context_.train.batch,
+                         context_.seed, (state_.iteration - 1) * epochs);
   if (!aligned_) aligned_ = grow_vocabulary(*recommender_, recommender_->config().vocab_size, context_.seed);
   const std::string name = "align " + std::to_string(state_.iteration);
   train_stage(name, epochs, static_cast<std::uint64_t>(2 * state_.iteration - 1), *aligned_, source,
@@ -210,17 +213,20 @@ void SiitLoop::regenerate() {
   const bool beam = context_.siit.strategy.starts_with("beam");
   const AlignmentTask task(context_.titles, *items_, context_.prompts);
   const TokenAutomaton automaton = regeneration_automaton(tables_.front(), vocabulary_);
-  const RegenerationOptions options{beam ? context_.siit.candidates : 1, context_.block, context_.threads, context_.score};
+  const RegenerationOptions options{beam ? context_.siit.candidates : 1, context_.block, context_.threads,
+                                    context_.score};
   const std::int64_t items = table().items();
 
-  IdentifierAssigner assigner(items, AssignerOptions{.avoid_collisions = context_.siit.strategy.ends_with("+ca"),
-                                                     .by_confidence = context_.siit.order == "confidence"});
+  IdentifierAssigner assigner(items,
+                              AssignerOptions{.avoid_collisions = context_.siit.strategy.ends_with("+ca"),
+                                              .by_confidence = context_.siit.order == "confidence"});
   const auto collect = [&](ItemId, std::span<const Hypothesis> candidates) { assigner.add(candidates); };
   const std::int64_t mine = items / context_.world.size();
-  context_.progress.start("regenerate " + std::to_string(state_.iteration), std::max<std::int64_t>(1, mine), "items");
+  context_.progress.start("regenerate " + std::to_string(state_.iteration), std::max<std::int64_t>(1, mine),
+                          "items");
   regenerate_identifiers(
-      *aligned_, [&](ItemId item, PackedSequences& sources) { task.append_item_prompt(item, sources); }, automaton, items,
-      options, context_.world, collect,
+      *aligned_, [&](ItemId item, PackedSequences& sources) { task.append_item_prompt(item, sources); },
+      automaton, items, options, context_.world, collect,
       [&](std::int64_t done) { context_.progress.update(std::min(done, mine)); });
   context_.progress.finish();
   const double regenerated = watch.lap();
@@ -248,12 +254,14 @@ void SiitLoop::regenerate() {
   aligned_.reset();
   if (vocabulary_.add(next.symbols()) > 0) {
     recommender_ = grow_vocabulary(*recommender_, vocabulary_.size(),
-                                   stream_key(context_.seed, Purpose::kVocabularyGrowth, {static_cast<std::uint64_t>(state_.iteration)}));
+                                   stream_key(context_.seed, Purpose::kVocabularyGrowth,
+                                              {static_cast<std::uint64_t>(state_.iteration)}));
   }
   set_table(std::move(next));
   record().seconds.assign += watch.lap();
-  LOG_ROOT(INFO) << "iteration " << state_.iteration << ": collisions " << r.collision_rate << " before avoidance, "
-                 << r.collision_rate_final << " after; overflow " << r.overflow_rate << "; changed " << r.adjustment_ratio;
+  LOG_ROOT(INFO) << "iteration " << state_.iteration << ": collisions " << r.collision_rate
+                 << " before avoidance, " << r.collision_rate_final << " after; overflow " << r.overflow_rate
+                 << "; changed " << r.adjustment_ratio;
   advance(SiitStage::kFinetune, state_.iteration);
 }
 
@@ -262,7 +270,8 @@ void SiitLoop::test() {
     const CheckpointState best = context_.checkpoints.load("best");
     const auto chosen = static_cast<std::size_t>(state_.best_iteration);
     vocabulary_ = Vocabulary::restore(best.text_pieces, best.vocabulary);
-    recommender_ = model_from_checkpoint(best, recommender_->parameters().device(), recommender_->parameters().precision());
+    recommender_ = model_from_checkpoint(best, recommender_->parameters().device(),
+                                         recommender_->parameters().precision());
     items_ = std::make_unique<TokenizedItems>(tables_[chosen], vocabulary_);
   }
   const SplitMetrics evaluation = context_.evaluate(*recommender_, *items_, Split::kTest);
@@ -277,18 +286,29 @@ const SiitState& SiitLoop::run() {
   const SiitOptions& o = context_.siit;
   while (state_.stage != SiitStage::kDone) {
     if (o.stop_before == stage_name(state_.stage)) {
-      throw StoppedEarly("stopped before " + o.stop_before + " as asked (siit.stop-before); the same command without it goes on");
+      throw StoppedEarly("stopped before " + o.stop_before +
+                         " as asked (siit.stop-before); the same command without it goes on");
     }
     const int r = state_.iteration;
     switch (state_.stage) {
-      case SiitStage::kWarmup: train_recommender("warm-up", o.warmup_epochs, 0); break;
-      case SiitStage::kAlign: align(); break;
-      case SiitStage::kRegenerate: regenerate(); break;
-      case SiitStage::kFinetune:
-        train_recommender("fine-tune " + std::to_string(r), o.finetune_epochs, o.warmup_epochs + (r - 1) * o.finetune_epochs);
+      case SiitStage::kWarmup:
+        train_recommender("warm-up", o.warmup_epochs, 0);
         break;
-      case SiitStage::kTest: test(); break;
-      case SiitStage::kDone: break;
+      case SiitStage::kAlign:
+        align();
+        break;
+      case SiitStage::kRegenerate:
+        regenerate();
+        break;
+      case SiitStage::kFinetune:
+        train_recommender("fine-tune " + std::to_string(r), o.finetune_epochs,
+                          o.warmup_epochs + (r - 1) * o.finetune_epochs);
+        break;
+      case SiitStage::kTest:
+        test();
+        break;
+      case SiitStage::kDone:
+        break;
     }
   }
   return state_;

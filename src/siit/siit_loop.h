@@ -21,7 +21,8 @@
 
 namespace genrec {
 
-/// What the loop works with; everything referred to outlives it. The callables are what lies above this layer.
+/// What the loop works with; everything referred to outlives it. The callables are what lies above this
+/// layer.
 struct SiitContext {
   const Interactions& interactions;
   TrainingOrder& order;
@@ -38,7 +39,8 @@ struct SiitContext {
   std::int32_t block;  ///< items decoded together
   int threads;
   std::uint64_t seed;
-  CheckpointState identity;  ///< dataset, fingerprint, git, config, seed, spiece, text_pieces: the same in every checkpoint
+  CheckpointState identity;  ///< dataset, fingerprint, git, config, seed, spiece, text_pieces: the same in
+                             ///< every checkpoint
 
   /// Collective; validation in between, test at the end.
   std::function<SplitMetrics(const T5Model&, const TokenizedItems&, Split)> evaluate = {};
@@ -46,7 +48,8 @@ struct SiitContext {
   std::function<bool()> should_stop = {};
   std::function<bool()> checkpoint_due = {};
   /// Each training step, on every rank.
-  std::function<void(const StepReport&, std::int64_t global_step, int iteration, const std::string& stage)> on_step = {};
+  std::function<void(const StepReport&, std::int64_t global_step, int iteration, const std::string& stage)>
+      on_step = {};
   /// Each finished iteration (0 is the warm-up), on every rank.
   std::function<void(const IterationRecord&, std::int64_t global_step)> on_iteration = {};
   /// Each new table, iteration 0 included, on every rank.
@@ -58,12 +61,14 @@ struct SiitThroughput {
   double train_samples_per_s = 0, regenerate_items_per_s = 0;
 };
 
-/// SIIT (Algorithm 1; method 5.1): warm-up, then R times {alignment, regeneration, assignment, fine-tuning}, then the test
-/// of the iteration that validated best. State is saved after each stage; a stage that was interrupted goes on at its step.
+/// SIIT (Algorithm 1; method 5.1): warm-up, then R times {alignment, regeneration, assignment, fine-tuning},
+/// then the test of the iteration that validated best. State is saved after each stage; a stage that was
+/// interrupted goes on at its step.
 class SiitLoop {
  public:
   /// A fresh start from these weights and identifiers.
-  SiitLoop(SiitContext context, std::unique_ptr<T5Model> recommender, Vocabulary vocabulary, IdentifierTable initial);
+  SiitLoop(SiitContext context, std::unique_ptr<T5Model> recommender, Vocabulary vocabulary,
+           IdentifierTable initial);
   /// Goes on from a checkpoint; `recommender` already has its weights (T5 of state.model_config).
   SiitLoop(SiitContext context, std::unique_ptr<T5Model> recommender, CheckpointState state);
   ~SiitLoop();
@@ -81,8 +86,8 @@ class SiitLoop {
   void validate();
   void test();
   /// Trains one stage, with checkpoints in between; throws StoppedEarly.
-  void train_stage(const std::string& name, std::int64_t epochs, std::uint64_t stage_id, T5Model& model, BatchSource& source,
-                   double StageSeconds::* spent);
+  void train_stage(const std::string& name, std::int64_t epochs, std::uint64_t stage_id, T5Model& model,
+                   BatchSource& source, double StageSeconds::*spent);
   void set_table(IdentifierTable table);
   void advance(SiitStage stage, int iteration);
   [[nodiscard]] CheckpointState snapshot(const Trainer* trainer) const;
@@ -95,7 +100,7 @@ class SiitLoop {
   std::vector<IdentifierTable> tables_;
   std::unique_ptr<TokenizedItems> items_;
   SiitState state_;
-  std::int64_t global_step_ = 0;     ///< optimiser steps of finished stages
+  std::int64_t global_step_ = 0;  ///< optimiser steps of finished stages
   TrainPosition resume_position_;
   std::optional<OptimizerState> resume_optimizer_;
   SiitThroughput throughput_;

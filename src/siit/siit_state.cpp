@@ -10,7 +10,11 @@ namespace {
 constexpr std::array kStages = {"warm-up", "align", "regenerate", "fine-tune", "test", "done"};
 
 Json seconds_json(const StageSeconds& s) {
-  return {{"train", s.train}, {"align", s.align}, {"regenerate", s.regenerate}, {"assign", s.assign}, {"evaluate", s.evaluate}};
+  return {{"train", s.train},
+          {"align", s.align},
+          {"regenerate", s.regenerate},
+          {"assign", s.assign},
+          {"evaluate", s.evaluate}};
 }
 
 Metrics metrics_of(const Json& json) {
@@ -37,7 +41,9 @@ IterationRecord record_from(const Json& json) {
 
 }  // namespace
 
-const char* stage_name(SiitStage stage) { return kStages[static_cast<std::size_t>(stage)]; }
+const char* stage_name(SiitStage stage) {
+  return kStages[static_cast<std::size_t>(stage)];
+}
 
 Json to_json(const IterationRecord& r) {
   return {{"iteration", r.iteration},

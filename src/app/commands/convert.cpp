@@ -19,7 +19,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool is_hdf5(const fs::path& path) { return path.extension() == ".h5" || path.extension() == ".hdf5"; }
+bool is_hdf5(const fs::path& path) {
+  return path.extension() == ".h5" || path.extension() == ".hdf5";
+}
 
 /// A checkpoint's links have no extension: look inside.
 bool is_checkpoint(const fs::path& path) {
@@ -36,7 +38,8 @@ void write_huggingface(const fs::path& from, const fs::path& to) {
             << (state.spiece.empty() ? "" : ", spiece.model") << std::endl;
 }
 
-/// A Hugging Face folder with an identifier table beside it becomes a checkpoint that evaluate and recommend take.
+/// A Hugging Face folder with an identifier table beside it becomes a checkpoint that evaluate and recommend
+/// take.
 void write_checkpoint_of(const fs::path& from, const fs::path& to, const Session& session) {
   const auto model = load_huggingface(from, at::kCPU, Precision::kFloat32);
   DatasetRepairs repairs;
@@ -53,11 +56,14 @@ void write_checkpoint_of(const fs::path& from, const fs::path& to, const Session
   state.identifiers = read_index_json(from / "identifiers.index.json", dataset.items());
   state.history = {state.identifiers};
   if (fs::exists(from / "spiece.model")) state.spiece = read_text_file(from / "spiece.model");
-  state.text_pieces = state.spiece.empty() ? kUnknownToken + 1 : TextTokenizer::from_bytes(state.spiece).size();
+  state.text_pieces =
+      state.spiece.empty() ? kUnknownToken + 1 : TextTokenizer::from_bytes(state.spiece).size();
   const Vocabulary vocabulary(state.text_pieces, state.identifiers.symbols());
   if (vocabulary.size() > model->config().vocab_size) {
-    throw DataError(from.string() + ": its embedding has " + std::to_string(model->config().vocab_size) + " rows, but text pieces and identifier symbols need " +
-                    std::to_string(vocabulary.size()) + "; use the identifiers.index.json that belongs to these weights");
+    throw DataError(from.string() + ": its embedding has " + std::to_string(model->config().vocab_size) +
+                    " rows, but text pieces and identifier symbols need " +
+                    std::to_string(vocabulary.size()) +
+                    "; use the identifiers.index.json that belongs to these weights");
   }
   state.vocabulary = vocabulary.symbols();
   write_checkpoint(to, state);
@@ -80,7 +86,8 @@ void write_dataset(const fs::path& from, const fs::path& to, Session& session) {
 
 ExitCode run_convert(Session& session) {
   const fs::path from = session.options.from, to = session.options.to;
-  if (from.empty() || to.empty()) throw UsageError("convert needs --from and --to; see `genrec_dist help convert`");
+  if (from.empty() || to.empty())
+    throw UsageError("convert needs --from and --to; see `genrec_dist help convert`");
   if (!fs::exists(from)) throw MissingInput("--from " + from.string() + ": no such file or folder");
   if (session.mpi.rank() != 0) return ExitCode::kDone;
   if (is_checkpoint(from)) {
@@ -90,8 +97,10 @@ ExitCode run_convert(Session& session) {
   } else if (fs::is_directory(from) && is_hdf5(to)) {
     write_dataset(from, to, session);
   } else {
-    throw UsageError("convert knows: dataset folder → FILE.h5, checkpoint → Hugging Face folder, Hugging Face folder → checkpoint; not " +
-                     from.string() + " → " + to.string());
+    throw UsageError(
+        "convert knows: dataset folder → FILE.h5, checkpoint → Hugging Face folder, Hugging Face folder → "
+        "checkpoint; not " +
+        from.string() + " → " + to.string());
   }
   return ExitCode::kDone;
 }

@@ -15,7 +15,8 @@ ExitCode run_evaluate(Session& session) {
   SavedModel saved = open_saved_model(session, runtime);
   const Split split = o.eval.split == "valid" ? Split::kValid : Split::kTest;
   Progress progress(progress_mode(o.run.progress), session.mpi.rank());
-  const EvaluationReport evaluation = evaluate_split(session, *saved.workspace, runtime, progress, *saved.model, *saved.items, split);
+  const EvaluationReport evaluation =
+      evaluate_split(session, *saved.workspace, runtime, progress, *saved.model, *saved.items, split);
   Json result = {{"command", "evaluate"},
                  {"dataset", saved.workspace->dataset().name},
                  {"split", o.eval.split},
@@ -23,7 +24,8 @@ ExitCode run_evaluate(Session& session) {
                  {"identifiers_sha256", saved.state.identifiers.sha256()},
                  {o.eval.split, Json(evaluation.by_item)},
                  {o.eval.split + "_by_identifier", Json(evaluation.by_identifier)}};
-  if (o.eval.baselines == "popularity") result["baselines"]["popularity"] = Json(evaluate_popularity(session, *saved.workspace, split));
+  if (o.eval.baselines == "popularity")
+    result["baselines"]["popularity"] = Json(evaluate_popularity(session, *saved.workspace, split));
   if (session.mpi.rank() == 0) std::cout << result.dump(2) << std::endl;
   return ExitCode::kDone;
 }

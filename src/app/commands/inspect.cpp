@@ -1,4 +1,5 @@
-// inspect: what a checkpoint, identifier table or dataset holds; --verify tests checksums; --diff compares two.
+// inspect: what a checkpoint, identifier table or dataset holds; --verify tests checksums; --diff compares
+// two.
 #include <filesystem>
 #include <iomanip>
 #include <iostream>
@@ -15,7 +16,9 @@
 namespace genrec {
 namespace {
 
-bool is_json(const std::filesystem::path& path) { return path.extension() == ".json"; }
+bool is_json(const std::filesystem::path& path) {
+  return path.extension() == ".json";
+}
 
 /// Number of items of an index.json: its keys must be 0 .. n-1.
 IdentifierTable read_table(const std::filesystem::path& path) {
@@ -25,22 +28,27 @@ IdentifierTable read_table(const std::filesystem::path& path) {
     throw DataError(path.string() + ": no /items/identifiers in it; give a checkpoint or an index.json");
   }
   std::vector<std::int64_t> offsets{0};
-  for (const std::int32_t length : file.read<std::int32_t>("/items/identifier_lengths")) offsets.push_back(offsets.back() + length);
-  return IdentifierTable(file.read_strings("/items/symbols"), std::move(offsets), file.read<std::int32_t>("/items/identifiers"));
+  for (const std::int32_t length : file.read<std::int32_t>("/items/identifier_lengths"))
+    offsets.push_back(offsets.back() + length);
+  return IdentifierTable(file.read_strings("/items/symbols"), std::move(offsets),
+                         file.read<std::int32_t>("/items/identifiers"));
 }
 
 void print_table(const IdentifierTable& table) {
   const IdentifierStatistics s = statistics_of(table);
   std::cout << "items                " << s.items << "\n"
             << "distinct identifiers " << s.distinct << "\n"
-            << "collision rate       " << s.collision_rate << " (" << s.sharing_items << " items share one, the largest group has " << s.largest_group << ")\n"
-            << "length               " << s.shortest << " to " << s.longest << "; " << s.prefix_items << " are a proper prefix of another\n"
+            << "collision rate       " << s.collision_rate << " (" << s.sharing_items
+            << " items share one, the largest group has " << s.largest_group << ")\n"
+            << "length               " << s.shortest << " to " << s.longest << "; " << s.prefix_items
+            << " are a proper prefix of another\n"
             << "symbols              " << table.symbols().size() << "\n"
             << "sha256               " << table.sha256() << "\n";
   for (std::size_t p = 0; p < s.positions.size(); ++p) {
     const PositionUse& use = s.positions[p];
-    std::cout << "position " << p + 1 << "           " << use.symbols << " symbols, entropy " << use.entropy_bits << " bits, most common in "
-              << use.most_common << " of " << use.items << " items\n";
+    std::cout << "position " << p + 1 << "           " << use.symbols << " symbols, entropy "
+              << use.entropy_bits << " bits, most common in " << use.most_common << " of " << use.items
+              << " items\n";
   }
 }
 
@@ -60,15 +68,17 @@ void print_file(const Hdf5Reader& file) {
       std::cout << file.integer_attribute("/", name) << "\n";
     }
   }
-  for (const std::string& dataset : file.datasets()) std::cout << "  " << dataset << " " << shape_text(file.shape(dataset)) << "\n";
+  for (const std::string& dataset : file.datasets())
+    std::cout << "  " << dataset << " " << shape_text(file.shape(dataset)) << "\n";
 }
 
 void verify(const Hdf5Reader& file) {
   const auto faults = file.verify();
   for (const auto& fault : faults) std::cout << fault << "\n";
   if (!faults.empty()) {
-    throw InputOutputError(file.path().string() + ": " + std::to_string(faults.size()) +
-                           " datasets differ from their checksums; restore the file, or resume from checkpoints/prev");
+    throw InputOutputError(
+        file.path().string() + ": " + std::to_string(faults.size()) +
+        " datasets differ from their checksums; restore the file, or resume from checkpoints/prev");
   }
   std::cout << "all " << file.datasets().size() << " datasets agree with their checksums\n";
 }
@@ -83,16 +93,19 @@ void diff_tables(const std::string& a, const std::string& b) {
   for (ItemId item = 0; item < first.items(); ++item) {
     if (first.strings_of(item) == second.strings_of(item)) continue;
     if (++changed <= 20) {
-      const auto join = [](const std::vector<std::string>& parts) { return std::accumulate(parts.begin(), parts.end(), std::string()); };
-      std::cout << "item " << item << ": " << join(first.strings_of(item)) << " → " << join(second.strings_of(item)) << "\n";
+      const auto join = [](const std::vector<std::string>& parts) {
+        return std::accumulate(parts.begin(), parts.end(), std::string());
+      };
+      std::cout << "item " << item << ": " << join(first.strings_of(item)) << " → "
+                << join(second.strings_of(item)) << "\n";
     }
   }
   if (changed > 20) std::cout << "... " << changed - 20 << " more\n";
   std::cout << changed << " of " << first.items() << " identifiers differ\n";
 }
 
-/// Compares what training made (weights, optimiser, identifiers, tokenizer); the configuration and the clock's
-/// readings in the progress may differ between runs that computed the same.
+/// Compares what training made (weights, optimiser, identifiers, tokenizer); the configuration and the
+/// clock's readings in the progress may differ between runs that computed the same.
 void diff_checkpoints(const Hdf5Reader& a, const Hdf5Reader& b) {
   std::set<std::string> names;
   for (const Hdf5Reader* file : {&a, &b}) {
@@ -128,7 +141,8 @@ ExitCode run_inspect(Session& session) {
     diff_tables(options.diff[0], options.diff[1]);
     return ExitCode::kDone;
   }
-  if (session.line.arguments.size() != 1) throw UsageError("inspect takes one FILE (a checkpoint, index.json or dataset), or --diff A,B");
+  if (session.line.arguments.size() != 1)
+    throw UsageError("inspect takes one FILE (a checkpoint, index.json or dataset), or --diff A,B");
   const std::filesystem::path path = session.line.arguments.front();
   if (is_json(path)) {
     print_table(read_table(path));

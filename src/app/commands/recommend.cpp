@@ -32,7 +32,8 @@ std::vector<UserId> parse_users(const std::string& text, std::int64_t users) {
     UserId user = -1;
     const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), user);
     if (error != std::errc() || end != word.data() + word.size() || user < 0 || user >= users) {
-      throw UsageError("recommend.users: '" + word + "' is no user id from 0 to " + std::to_string(users - 1));
+      throw UsageError("recommend.users: '" + word + "' is no user id from 0 to " +
+                       std::to_string(users - 1));
     }
     wanted.push_back(user);
   }
@@ -114,13 +115,16 @@ ExitCode run_recommend(Session& session) {
   const std::int64_t limit = *std::max_element(o.eval.k.begin(), o.eval.k.end());
 
   const PrefixTrie trie(*saved.items);
-  const RecommendationTask task(dataset.interactions, *saved.items, saved.workspace->prompts(), o.data.history, o.run.seed);
+  const RecommendationTask task(dataset.interactions, *saved.items, saved.workspace->prompts(),
+                                o.data.history, o.run.seed);
   Progress progress(progress_mode(o.run.progress), session.mpi.rank());
   progress.start("recommend", static_cast<std::int64_t>(rows.size()), "users");
   std::vector<Recommendation> mine;
   recommend(
       *saved.model, trie, dataset.interactions, rows, limit,
-      [&](Sample sample, PackedSequences& sources) { task.append_source(sample, evaluation_round(Split::kTest), sources); },
+      [&](Sample sample, PackedSequences& sources) {
+        task.append_source(sample, evaluation_round(Split::kTest), sources);
+      },
       ranking_options(o, runtime),
       [&](UserId user, std::span<const ScoredItem> items) {
         std::int32_t rank = 0;
@@ -130,12 +134,15 @@ ExitCode run_recommend(Session& session) {
   progress.finish();
 
   std::vector<std::byte> bytes;
-  world.gather_chunks(std::as_bytes(std::span(mine)), 0, kChunkBytes,
-                      [&](int, std::span<const std::byte> part) { bytes.insert(bytes.end(), part.begin(), part.end()); });
+  world.gather_chunks(
+      std::as_bytes(std::span(mine)), 0, kChunkBytes,
+      [&](int, std::span<const std::byte> part) { bytes.insert(bytes.end(), part.begin(), part.end()); });
   if (!world.is_root()) return ExitCode::kDone;
   std::vector<Recommendation> all(bytes.size() / sizeof(Recommendation));
   std::memcpy(all.data(), bytes.data(), bytes.size());
-  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return std::pair(a.user, a.rank) < std::pair(b.user, b.rank); });
+  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) {
+    return std::pair(a.user, a.rank) < std::pair(b.user, b.rank);
+  });
   write_all(o.recommend.output, all);
   return ExitCode::kDone;
 }

@@ -12,10 +12,10 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/stop_signal.h"
-#include "training/checkpoint_model.h"
 #include "siit/siit_loop.h"
 #include "tokenizers/identifier_similarity.h"
 #include "tokenizers/text_features.h"
+#include "training/checkpoint_model.h"
 
 namespace genrec {
 namespace {
@@ -82,21 +82,29 @@ ExitCode run_siit(Session& session) {
                       .seed = o.run.seed,
                       .identity = workspace.identity()};
   context.evaluate = [&](const T5Model& model, const TokenizedItems& items, Split split) {
-    const EvaluationReport report = evaluate_split(session, workspace, runtime, progress, model, items, split);
+    const EvaluationReport report =
+        evaluate_split(session, workspace, runtime, progress, model, items, split);
     decode_users_per_s = static_cast<double>(report.users) / std::max(1e-9, report.seconds);
     return SplitMetrics{report.by_item, report.by_identifier};
   };
-  context.similarity = [&](const IdentifierTable& table) { return semantic_identifier_similarity(table, features); };
+  context.similarity = [&](const IdentifierTable& table) {
+    return semantic_identifier_similarity(table, features);
+  };
   context.should_stop = [&] { return stop.requested(); };
   context.checkpoint_due = [&] {
-    if (o.run.checkpoint_minutes <= 0 || Clock::now() - saved < std::chrono::duration<double>(60 * o.run.checkpoint_minutes)) return false;
+    if (o.run.checkpoint_minutes <= 0 ||
+        Clock::now() - saved < std::chrono::duration<double>(60 * o.run.checkpoint_minutes))
+      return false;
     saved = Clock::now();
     return true;
   };
-  context.on_step = [&](const StepReport& report, std::int64_t step, int iteration, const std::string& stage) {
+  context.on_step = [&](const StepReport& report, std::int64_t step, int iteration,
+                        const std::string& stage) {
     folder.measure({step, static_cast<double>(report.position.epoch), iteration, stage, "loss", report.loss});
   };
-  context.on_iteration = [&](const IterationRecord& record, std::int64_t step) { record_iteration(folder, record, step); };
+  context.on_iteration = [&](const IterationRecord& record, std::int64_t step) {
+    record_iteration(folder, record, step);
+  };
   context.on_table = [&](int iteration, const IdentifierTable& table) {
     if (world.is_root()) write_index_json(folder.identifiers(iteration), table);
   };
@@ -109,7 +117,8 @@ ExitCode run_siit(Session& session) {
     IdentifierTable initial = workspace.make_identifiers();
     Vocabulary vocabulary(workspace.text_pieces(), initial.symbols());
     auto model = workspace.make_model(runtime, vocabulary);
-    loop = std::make_unique<SiitLoop>(std::move(context), std::move(model), std::move(vocabulary), std::move(initial));
+    loop = std::make_unique<SiitLoop>(std::move(context), std::move(model), std::move(vocabulary),
+                                      std::move(initial));
   }
   folder.write_config(session.parser.resolved_ini());
   folder.write_environment(describe_environment(runtime, session.mpi));
@@ -125,10 +134,12 @@ ExitCode run_siit(Session& session) {
                      .train_samples_per_s = loop->throughput().train_samples_per_s,
                      .decode_users_per_s = decode_users_per_s,
                      .regenerate_items_per_s = loop->throughput().regenerate_items_per_s};
-  if (o.eval.baselines == "popularity") results.baselines["popularity"] = evaluate_popularity(session, workspace, Split::kTest);
+  if (o.eval.baselines == "popularity")
+    results.baselines["popularity"] = evaluate_popularity(session, workspace, Split::kTest);
   folder.write_summary(summary_json(results, session, workspace, runtime));
   if (world.is_root()) {
-    std::cout << results_table(results, o.eval.k) << "\nsummary: " << (folder.path() / "summary.json").string() << std::endl;
+    std::cout << results_table(results, o.eval.k)
+              << "\nsummary: " << (folder.path() / "summary.json").string() << std::endl;
   }
   return ExitCode::kDone;
 }

@@ -28,7 +28,8 @@ ExitCode run_tokenize(Session& session) {
                         {"collision_rate", table.collision_rate()},
                         {"symbols", table.symbols().size()}});
   std::cout << folder.identifiers(0).string() << ": " << table.items() << " items, " << table.distinct()
-            << " distinct identifiers, " << table.symbols().size() << " symbols, sha256 " << table.sha256() << std::endl;
+            << " distinct identifiers, " << table.symbols().size() << " symbols, sha256 " << table.sha256()
+            << std::endl;
   return ExitCode::kDone;
 }
 

@@ -25,7 +25,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 /// What the command must remember beside weights and position.
 struct TrainState {
@@ -36,8 +38,12 @@ struct TrainState {
   double train_seconds = 0, evaluate_seconds = 0;
 
   [[nodiscard]] std::string dump() const {
-    return Json{{"best_score", best_score}, {"best_epoch", best_epoch}, {"without_gain", evaluations_without_gain},
-                {"best_valid", Json(best_valid)}, {"train_seconds", train_seconds}, {"evaluate_seconds", evaluate_seconds}}
+    return Json{{"best_score", best_score},
+                {"best_epoch", best_epoch},
+                {"without_gain", evaluations_without_gain},
+                {"best_valid", Json(best_valid)},
+                {"train_seconds", train_seconds},
+                {"evaluate_seconds", evaluate_seconds}}
         .dump();
   }
   static TrainState parse(const std::string& text) {
@@ -85,10 +91,12 @@ ExitCode run_train(Session& session) {
   if (world.is_root()) write_index_json(folder.identifiers(0), table);
 
   TrainingOrder order = workspace.training_order(o.train.batch);
-  const RecommendationTask task(workspace.dataset().interactions, items, workspace.prompts(), o.data.history, o.run.seed);
+  const RecommendationTask task(workspace.dataset().interactions, items, workspace.prompts(), o.data.history,
+                                o.run.seed);
   RecommendationSource source(order, task);
   Trainer trainer(*model, source, o.train,
-                  {"train", o.train.epochs, stream_key(o.run.seed, Purpose::kDropout, {0})}, world, runtime.reducer.get());
+                  {"train", o.train.epochs, stream_key(o.run.seed, Purpose::kDropout, {0})}, world,
+                  runtime.reducer.get());
   if (resumed && resumed->optimizer) trainer.restore(resumed->position, *resumed->optimizer);
 
   std::optional<std::chrono::duration<double>> limit;
@@ -116,7 +124,8 @@ ExitCode run_train(Session& session) {
     return s;
   };
   const auto evaluate = [&](Split split) {
-    const EvaluationReport report = evaluate_split(session, workspace, runtime, progress, *model, items, split);
+    const EvaluationReport report =
+        evaluate_split(session, workspace, runtime, progress, *model, items, split);
     decode_users_per_s = static_cast<double>(report.users) / std::max(1e-9, report.seconds);
     return SplitMetrics{report.by_item, report.by_identifier};
   };
@@ -133,7 +142,8 @@ ExitCode run_train(Session& session) {
     char text[64];
     std::snprintf(text, sizeof(text), "loss %.4f  %.0f samples/s", report.loss, report.samples_per_s);
     progress.update(report.position.stage_step, text);
-    folder.measure({report.position.stage_step, static_cast<double>(report.position.epoch), 0, "train", "loss", report.loss});
+    folder.measure({report.position.stage_step, static_cast<double>(report.position.epoch), 0, "train",
+                    "loss", report.loss});
   };
   hooks.on_epoch = [&](std::int64_t epochs_done) {
     const bool last = epochs_done == o.train.epochs;
@@ -144,7 +154,8 @@ ExitCode run_train(Session& session) {
     state.evaluate_seconds += seconds_since(began);
     lap = Clock::now();
     for (const auto& [name, value] : valid.by_item) {
-      folder.measure({trainer.position().stage_step, static_cast<double>(epochs_done), 0, "valid", name, value});
+      folder.measure(
+          {trainer.position().stage_step, static_cast<double>(epochs_done), 0, "valid", name, value});
     }
     const double score = selection_score(valid.by_item);
     const bool best = score > state.best_score;
@@ -164,11 +175,13 @@ ExitCode run_train(Session& session) {
   const TrainEnd end = trainer.train(hooks);
   progress.finish();
   if (end == TrainEnd::kStopped) {
-    throw StoppedEarly("stopped (" + std::string(stop.reason()) + ") at step " + std::to_string(trainer.position().stage_step) +
+    throw StoppedEarly("stopped (" + std::string(stop.reason()) + ") at step " +
+                       std::to_string(trainer.position().stage_step) +
                        " with a checkpoint: the same command goes on");
   }
   if (state.best_epoch > 0) {
-    load_weights(*model, checkpoints.load("best", CheckpointParts::kModel).model, "checkpoints/best", o.run.seed);
+    load_weights(*model, checkpoints.load("best", CheckpointParts::kModel).model, "checkpoints/best",
+                 o.run.seed);
   }
   const SplitMetrics test = evaluate(Split::kTest);
 
@@ -187,15 +200,17 @@ ExitCode run_train(Session& session) {
                      .test_by_identifier = test.by_identifier,
                      .baselines = {},
                      .train_samples_per_s = trainer.throughput().seconds > 0
-                                                ? static_cast<double>(trainer.throughput().samples) / trainer.throughput().seconds
+                                                ? static_cast<double>(trainer.throughput().samples) /
+                                                      trainer.throughput().seconds
                                                 : 0,
                      .decode_users_per_s = decode_users_per_s,
                      .regenerate_items_per_s = 0};
-  if (o.eval.baselines == "popularity") results.baselines["popularity"] = evaluate_popularity(session, workspace, Split::kTest);
+  if (o.eval.baselines == "popularity")
+    results.baselines["popularity"] = evaluate_popularity(session, workspace, Split::kTest);
   folder.write_summary(summary_json(results, session, workspace, runtime));
   if (world.is_root()) {
-    std::cout << results_table(results, o.eval.k) << "\nbest epoch " << state.best_epoch << "; summary: "
-              << (folder.path() / "summary.json").string() << std::endl;
+    std::cout << results_table(results, o.eval.k) << "\nbest epoch " << state.best_epoch
+              << "; summary: " << (folder.path() / "summary.json").string() << std::endl;
   }
   return ExitCode::kDone;
 }

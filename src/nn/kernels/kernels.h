@@ -81,7 +81,7 @@ struct Kernels {
   /// steps + s].
   void (*attention_step)(const T* q, const T* const* keys, const T* const* values, std::int64_t steps,
                          std::int64_t heads, std::int64_t dim, const float* bias, float* scores, T* out);
-  /// Online sum of exp(factor * (row - *maximum)): *maximum and *sum so far, renewed by a row's elements.
+  /// The row's maximum and the sum of exp(factor * (row - maximum)).
   void (*sum_exponentials)(const T* row, std::int64_t n, float factor, float* maximum, float* sum);
   /// row = exp(factor * (row - top)) * scale.
   void (*scaled_exponentials)(T* row, std::int64_t n, float factor, float top, float scale);

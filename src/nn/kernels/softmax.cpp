@@ -32,12 +32,8 @@ float exponential_sum(const T* row, std::int64_t n, float factor, float top) {
 
 template <typename T>
 void sum_exponentials(const T* row, std::int64_t n, float factor, float* maximum, float* sum) {
-  const float top = row_maximum(row, n);
-  if (top > *maximum) {
-    *sum *= exponential(splat(factor * (*maximum - top)))[0];
-    *maximum = top;
-  }
-  *sum += exponential_sum(row, n, factor, *maximum);
+  *maximum = row_maximum(row, n);
+  *sum = exponential_sum(row, n, factor, *maximum);
 }
 
 template <typename T>

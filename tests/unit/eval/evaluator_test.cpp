@@ -153,7 +153,7 @@ TEST(Recommend, GivesTheFirstItemsInRowOrder) {
 /// Drawn users are the same however they are spread over ranks, and for both splits.
 TEST(SampledUsers, AreAFunctionOfTheWholeDataset) {
   Dataset whole = random_dataset(300, 60);
-  whole.lengths.push_back(2);  // somebody on another rank with too short a history
+  whole.lengths.resize(500, 2);  // users of another rank with too short histories are not drawn
   const auto drawn = sampled_users(whole, Split::kTest, 50, 9);
   ASSERT_EQ(drawn.size(), 50U);
   std::set<UserId> users;
