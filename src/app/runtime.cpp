@@ -78,7 +78,7 @@ Runtime choose_runtime(const RunOptions& options, MpiRuntime& mpi) {
   return runtime;
 }
 
-Json describe_environment(const Runtime& runtime, MpiRuntime& mpi) {
+Json describe_environment(const Runtime& runtime, MpiRuntime& mpi, const Dataset& dataset) {
   const std::string line = mpi.host() + " local rank " + std::to_string(mpi.local_rank()) + " " +
                            runtime.device.str() + " " + std::to_string(runtime.threads) + " threads";
   Json ranks = Json::array();
@@ -97,6 +97,7 @@ Json describe_environment(const Runtime& runtime, MpiRuntime& mpi) {
   Json environment = Json::object();
   for (const auto& [name, version] : component_versions()) environment["versions"][name] = version;
   environment["git"] = git_revision();
+  environment["inputs"] = {{"dataset", dataset.name}, {"sha256", dataset.fingerprint}};
   environment["ranks"] = ranks;
   environment["environment"] = variables;
   return environment;

@@ -6,6 +6,7 @@
 
 #include "comm/device_reducer.h"
 #include "comm/mpi_runtime.h"
+#include "data/dataset.h"
 #include "io/json_file.h"
 #include "nn/parameter_store.h"
 
@@ -38,7 +39,8 @@ struct Runtime {
 /// --run.comm mpi.
 Runtime choose_runtime(const RunOptions& options, MpiRuntime& mpi);
 
-/// What environment.json says: versions, hosts, rank → device table, NCCL_* variables. Collective.
-Json describe_environment(const Runtime& runtime, MpiRuntime& mpi);
+/// What environment.json says: versions, hosts, rank → device table, the dataset and its checksum, NCCL_*
+/// variables. Collective.
+Json describe_environment(const Runtime& runtime, MpiRuntime& mpi, const Dataset& dataset);
 
 }  // namespace genrec

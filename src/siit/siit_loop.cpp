@@ -282,7 +282,16 @@ void SiitLoop::test() {
   context_.checkpoints.save(snapshot(nullptr));
 }
 
+void SiitLoop::renew_best_link() {
+  const bool at_stage_start = resume_position_ == TrainPosition{};
+  const bool best_is_last =
+      (state_.stage == SiitStage::kAlign && state_.best_iteration == state_.iteration - 1) ||
+      (state_.stage == SiitStage::kTest && state_.best_iteration == state_.iteration);
+  if (at_stage_start && best_is_last) context_.checkpoints.mark_best();
+}
+
 const SiitState& SiitLoop::run() {
+  renew_best_link();
   const SiitOptions& o = context_.siit;
   while (state_.stage != SiitStage::kDone) {
     if (o.stop_before == stage_name(state_.stage)) {

@@ -85,6 +85,8 @@ class SiitLoop {
   void regenerate();
   void validate();
   void test();
+  /// A kill may have come between the checkpoint of a best validation and its link.
+  void renew_best_link();
   /// Trains one stage, with checkpoints in between; throws StoppedEarly.
   void train_stage(const std::string& name, std::int64_t epochs, std::uint64_t stage_id, T5Model& model,
                    BatchSource& source, double StageSeconds::*spent);

@@ -121,7 +121,7 @@ ExitCode run_siit(Session& session) {
                                       std::move(initial));
   }
   folder.write_config(session.parser.resolved_ini());
-  folder.write_environment(describe_environment(runtime, session.mpi));
+  folder.write_environment(describe_environment(runtime, session.mpi, workspace.dataset()));
 
   const SiitState& state = loop->run();
   RunResults results{.command = "siit",

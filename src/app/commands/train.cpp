@@ -87,7 +87,7 @@ ExitCode run_train(Session& session) {
                        : workspace.make_model(runtime, vocabulary);
   TrainState state = resumed ? TrainState::parse(resumed->loop) : TrainState{};
   folder.write_config(session.parser.resolved_ini());
-  folder.write_environment(describe_environment(runtime, session.mpi));
+  folder.write_environment(describe_environment(runtime, session.mpi, workspace.dataset()));
   if (world.is_root()) write_index_json(folder.identifiers(0), table);
 
   TrainingOrder order = workspace.training_order(o.train.batch);

@@ -246,7 +246,7 @@ TEST_F(CheckpointTest, ADamagedLastFallsBackToPrev) {
     LogRecorder log;
     expect_equal(*load_last(), sample_state(10));
     EXPECT_NE(log.warnings.find("step-00000020.h5"), std::string::npos) << log.warnings;
-    EXPECT_NE(log.warnings.find("Going on from the checkpoint before it, step-00000010.h5"),
+    EXPECT_NE(log.warnings.find("Going on from prev, the checkpoint before it, step-00000010.h5"),
               std::string::npos);
     // Training goes on from there: the damaged file must not become `prev`.
     checkpoints.save(sample_state(15));
