@@ -6,9 +6,11 @@
 #include <exception>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "base/error.h"
+#include "decoding/device_search.h"
 
 namespace genrec {
 namespace {
@@ -85,17 +87,22 @@ void generate_in_blocks(const T5Model& model, std::int64_t count, std::int64_t b
                         const std::function<void(std::int64_t done)>& progress) {
   if (block < 1) throw Error(ExitCode::kInternal, "decoding: a block holds at least one input");
   BlockQueue queue(count, block, sink, progress);
+  const at::Device device = model.parameters().device();
+  const bool one_stream = device.is_cuda();
+  std::optional<DeviceAutomaton> device_automaton;
+  if (one_stream && count > 0) device_automaton.emplace(automaton, device);
   const auto work = [&] {
     try {
       at::set_num_threads(1);
       for (std::int64_t b = queue.take(); b >= 0; b = queue.take()) {
-        queue.give(b, generate(model, make_sources(queue.inputs(b)), automaton, options));
+        const PackedSequences sources = make_sources(queue.inputs(b));
+        queue.give(b, one_stream ? generate_on_device(model, sources, *device_automaton, options)
+                                 : generate(model, sources, automaton, options));
       }
     } catch (...) {
       queue.fail(std::current_exception());
     }
   };
-  const bool one_stream = model.parameters().device().is_cuda();
   const std::int64_t workers = one_stream ? 1 : std::min<std::int64_t>(threads, queue.blocks());
   const SingleThreaded guard;
   std::vector<std::thread> others;

@@ -66,4 +66,14 @@ void CrossAttention::backward(ParameterStore& store, Tape& tape, const at::Tenso
   tape = Tape();
 }
 
+at::Tensor CrossAttention::project(const ParameterStore& store, const at::Tensor& x,
+                                   at::ScalarType precision) const {
+  return linear_layer(rms_norm(x, store.value(norm_), epsilon_, precision, nullptr), store.compute(q_));
+}
+
+at::Tensor CrossAttention::finish(const ParameterStore& store, const at::Tensor& x,
+                                  const at::Tensor& context) const {
+  return add_dropout(x, linear_layer(context, store.compute(output_)), Dropout());
+}
+
 }  // namespace genrec

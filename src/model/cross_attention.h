@@ -29,6 +29,13 @@ class CrossAttention {
   void backward(ParameterStore& store, Tape& tape, const at::Tensor& dx, const at::Tensor& dmemory,
                 const StackPass& pass) const;
 
+  /// Decoding: queries of the rows [rows, inner] ...
+  [[nodiscard]] at::Tensor project(const ParameterStore& store, const at::Tensor& x,
+                                   at::ScalarType precision) const;
+  /// ... and what is left to do with the mixed values.
+  [[nodiscard]] at::Tensor finish(const ParameterStore& store, const at::Tensor& x,
+                                  const at::Tensor& context) const;
+
  private:
   [[nodiscard]] AttentionSpec spec(const StackPass& pass) const;
 

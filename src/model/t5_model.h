@@ -7,6 +7,7 @@
 
 #include "model/batch.h"
 #include "model/decoder_state.h"
+#include "model/dense_state.h"
 #include "model/t5_config.h"
 #include "nn/parameter_store.h"
 
@@ -71,6 +72,14 @@ class T5Model {
   /// vocabulary. `out` has offsets.back() elements.
   void score(const at::Tensor& hidden, std::span<const std::int64_t> offsets,
              std::span<const TokenId> candidates, std::span<float> out) const;
+
+  /// The same on the device, for GPUs: encodes the sources ...
+  [[nodiscard]] std::unique_ptr<DenseState> start_dense_decoding(const PackedSequences& source) const;
+  /// ... and decodes one token a row, with as many rows for every sequence. tokens [rows] and parents [rows]
+  /// (rows of the step before, ignored in the first) are int64 on the device. Returns logits [rows,
+  /// vocabulary] float32.
+  [[nodiscard]] at::Tensor dense_step(DenseState& state, const at::Tensor& tokens,
+                                      const at::Tensor& parents) const;
 
  private:
   struct Impl;

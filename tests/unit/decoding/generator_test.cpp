@@ -6,6 +6,7 @@
 #include <bit>
 
 #include "base/error.h"
+#include "decoding/device_search.h"
 #include "decoding/parallel_generator.h"
 #include "unit/decoding/tiny_model.h"
 #include "unit/decoding/tries.h"
@@ -85,6 +86,43 @@ TEST_P(GeneratedByTheModel, IsEnumerationOfTheTrie) {
 
 INSTANTIATE_TEST_SUITE_P(Models, GeneratedByTheModel,
                          ::testing::Combine(::testing::Bool(), ::testing::Values(1, 4)));
+
+/// The search for GPUs, on CPU tensors, finds what the search for CPUs finds.
+void expect_same_on_device(const TokenAutomaton& automaton, const BeamOptions& options, bool gated) {
+  T5Model model(tiny_config(gated), at::kCPU, Precision::kFloat32);
+  model.initialise(11);
+  const PackedSequences sources = random_sources(6, 8);
+  const auto expected = generate(model, sources, automaton, options);
+  const auto found = generate_on_device(model, sources, DeviceAutomaton(automaton, at::kCPU), options);
+  ASSERT_EQ(found.size(), expected.size());
+  for (std::size_t s = 0; s < found.size(); ++s) {
+    ASSERT_EQ(found[s].size(), expected[s].size());
+    for (std::size_t h = 0; h < found[s].size(); ++h) {
+      EXPECT_EQ(found[s][h].tokens, expected[s][h].tokens);
+      EXPECT_EQ(found[s][h].node, expected[s][h].node);
+      EXPECT_NEAR(found[s][h].score, expected[s][h].score, 1e-5);
+      EXPECT_NEAR(found[s][h].log_probability, expected[s][h].log_probability, 1e-5);
+    }
+  }
+}
+
+class DeviceSearch : public ::testing::TestWithParam<std::tuple<int, ScoreRule, int>> {};
+
+TEST_P(DeviceSearch, FindsWhatTheHostFinds) {
+  const auto [beams, score, shortest] = GetParam();
+  const PrefixTrie trie = trie_of(random_sequences(60, shortest, 4, 6, 7));
+  expect_same_on_device(trie.automaton(), {.beams = beams, .score = score}, beams == 5);
+}
+
+INSTANTIATE_TEST_SUITE_P(Searches, DeviceSearch,
+                         ::testing::Combine(::testing::Values(1, 5, 20, 100),
+                                            ::testing::Values(ScoreRule::kMean, ScoreRule::kSum),
+                                            ::testing::Values(1, 4)));
+
+TEST(DeviceSearch, TakesAnyTokenOfALevel) {
+  const auto automaton = positionwise_automaton({{3, 4, 5, 6}, {3, 4, 5, 6, 7, 8}, {7, 8}}, 1);
+  expect_same_on_device(automaton, {.beams = 10}, true);
+}
 
 bool same(const Hypothesis& a, const Hypothesis& b) {
   return a.tokens == b.tokens && a.node == b.node &&
