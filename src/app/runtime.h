@@ -2,12 +2,12 @@
 #include <ATen/ATen.h>
 
 #include <memory>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "comm/device_reducer.h"
 #include "comm/mpi_runtime.h"
-#include "data/dataset.h"
-#include "io/json_file.h"
 #include "nn/parameter_store.h"
 
 namespace genrec {
@@ -35,12 +35,27 @@ struct Runtime {
   std::unique_ptr<DeviceReducer> reducer;  ///< NCCL, or none: sums go over MPI on host memory
 };
 
-/// Throws UsageError when the device is not there, or when more ranks than GPUs share a node without
-/// --run.comm mpi.
-Runtime choose_runtime(const RunOptions& options, MpiRuntime& mpi);
+/// What a rank has, before anything is chosen.
+struct RankDevice {
+  std::string host;
+  bool built_with_cuda = false;
+  std::string gpu;           ///< address of the GPU that it would take; "": it sees none
+  std::string bf16_warning;  ///< why its device computes no bf16; "": it does
+};
 
-/// What environment.json says: versions, hosts, rank → device table, the dataset and its checksum, NCCL_*
-/// variables. Collective.
-Json describe_environment(const Runtime& runtime, MpiRuntime& mpi, const Dataset& dataset);
+/// What all ranks do.
+struct DevicePlan {
+  bool cuda = false;
+  bool nccl = false;
+  Precision precision = Precision::kFloat32;
+  std::vector<std::string> warnings;
+};
+/// Throws UsageError when a device or transport is asked for that some rank lacks, and when only some ranks
+/// have a GPU.
+[[nodiscard]] DevicePlan plan_devices(const RunOptions& options, std::span<const RankDevice> ranks);
+
+/// The same devices, precision and transport on all ranks: what plan_devices makes of all they have, or its
+/// error on every rank. Collective.
+Runtime choose_runtime(const RunOptions& options, MpiRuntime& mpi);
 
 }  // namespace genrec

@@ -16,10 +16,14 @@ class DeviceReducer {
   virtual void finish(void* compute_stream) = 0;
 };
 
-/// NCCL, bootstrapped over `world`; the device must be current. Throws UsageError when two ranks of a node
-/// were given the same device, or when the program was built without NCCL.
+/// NCCL, bootstrapped over `world`, on a device that no other rank uses: else NCCL may hang (gpu_address()
+/// tells). Throws UsageError when the program was built without NCCL.
 std::unique_ptr<DeviceReducer> make_nccl_reducer(Communicator& world, int device);
-/// "2.28.9", or "" in a build without NCCL.
+/// "2.28.9", or "" in a build without CUDA and NCCL.
 std::string nccl_version();
+/// The GPU's place in its node: ranks with equal ones share a GPU. "" in a build without CUDA.
+std::string gpu_address(int device);
+/// 10 * major + minor; 0 in a build without CUDA.
+int compute_capability(int device);
 
 }  // namespace genrec

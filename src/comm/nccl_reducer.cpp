@@ -1,13 +1,9 @@
 #include <cuda_runtime_api.h>
 #include <nccl.h>
-#include <unistd.h>
 
-#include <cstring>
-#include <map>
+#include <exception>
 #include <stdexcept>
-#include <vector>
 
-#include "base/error.h"
 #include "base/log.h"
 #include "comm/device_reducer.h"
 
@@ -54,30 +50,6 @@ class Event {
   cudaEvent_t event_ = nullptr;
 };
 
-std::string pci_address(int device) {
-  char text[32] = "";
-  check(cudaDeviceGetPCIBusId(text, sizeof(text), device), "cudaDeviceGetPCIBusId");
-  return text;
-}
-
-/// NCCL would hang or fail with few words when two ranks hold one device.
-void require_own_device(Communicator& world, int device) {
-  char host[256] = "";
-  ::gethostname(host, sizeof(host) - 1);
-  const std::string mine = std::string(host) + " GPU " + pci_address(device);
-  std::map<std::string, std::size_t> owner;
-  const auto all = world.all_gather(std::as_bytes(std::span(mine)));
-  for (std::size_t rank = 0; rank < all.size(); ++rank) {
-    std::string text(all[rank].size(), '\0');
-    std::memcpy(text.data(), all[rank].data(), text.size());
-    const auto [first, is_new] = owner.emplace(text, rank);
-    if (is_new) continue;
-    throw UsageError("run.comm = nccl: ranks " + std::to_string(first->second) + " and " +
-                     std::to_string(rank) + " share " + text +
-                     "; start at most one rank per GPU or use --run.comm mpi");
-  }
-}
-
 class NcclReducer : public DeviceReducer {
  public:
   explicit NcclReducer(Communicator& world) {
@@ -89,8 +61,9 @@ class NcclReducer : public DeviceReducer {
   NcclReducer(const NcclReducer&) = delete;
   NcclReducer& operator=(const NcclReducer&) = delete;
   ~NcclReducer() override {
-    // After a failure elsewhere ncclCommDestroy would wait for ranks that never come.
-    const ncclResult_t code = failed_ ? ncclCommAbort(comm_) : ncclCommDestroy(comm_);
+    // After a failure here or elsewhere ncclCommDestroy would wait for ranks that never come.
+    const bool unwinding = std::uncaught_exceptions() > exceptions_;
+    const ncclResult_t code = failed_ || unwinding ? ncclCommAbort(comm_) : ncclCommDestroy(comm_);
     if (code != ncclSuccess) LOG(ERROR) << "NCCL does not shut down: " << ncclGetErrorString(code);
   }
 
@@ -117,13 +90,27 @@ class NcclReducer : public DeviceReducer {
   Event ready_, done_;
   ncclComm_t comm_ = nullptr;
   bool failed_ = false;
+  const int exceptions_ = std::uncaught_exceptions();  ///< under way at construction
 };
 
 }  // namespace
 
 std::unique_ptr<DeviceReducer> make_nccl_reducer(Communicator& world, int device) {
-  require_own_device(world, device);
+  check(cudaSetDevice(device), "cudaSetDevice");
   return std::make_unique<NcclReducer>(world);
+}
+
+std::string gpu_address(int device) {
+  char text[32] = "";
+  check(cudaDeviceGetPCIBusId(text, sizeof(text), device), "cudaDeviceGetPCIBusId");
+  return text;
+}
+
+int compute_capability(int device) {
+  int major = 0, minor = 0;
+  check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device), "cudaDeviceGetAttribute");
+  check(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device), "cudaDeviceGetAttribute");
+  return 10 * major + minor;
 }
 
 std::string nccl_version() {

@@ -11,4 +11,12 @@ std::string nccl_version() {
   return "";
 }
 
+std::string gpu_address(int) {
+  return "";
+}
+
+int compute_capability(int) {
+  return 0;
+}
+
 }  // namespace genrec

@@ -142,8 +142,8 @@ std::vector<std::vector<Hypothesis>> generate_on_device(const T5Model& model, co
     throw Error(ExitCode::kInternal, "beam search: on a device only the exact stopping rule is known");
   if (sources.sequences() == 0) return {};
   Search search(automaton, sources.sequences(), options);
-  const auto state = model.start_dense_decoding(sources);
   const auto steps = static_cast<std::int64_t>(automaton.widest.size());
+  const auto state = model.start_dense_decoding(sources, steps);
   for (std::int64_t step = 0; step < steps; ++step) {
     search.advance(model.dense_step(*state, search.tokens(), search.parents()), step);
   }

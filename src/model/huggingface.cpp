@@ -39,25 +39,34 @@ bool is_embedding(const std::string& name) {
   return name == "shared.weight" || name == "lm_head.weight";
 }
 
-/// Copies one tensor; an embedding may have fewer rows than the model.
+/// Rows of the tensor to copy; -1 when it does not fit. Only embeddings may have another number of rows.
+std::int64_t rows_to_copy(const ParameterStore::Entry& entry, const HostArray& from,
+                          std::optional<std::int64_t> text_rows) {
+  const bool embedding = is_embedding(entry.name) && from.shape.size() == 2 &&
+                         from.shape[1] == entry.shape[1] && from.shape[0] > 0;
+  if (!embedding) return from.shape == entry.shape ? entry.shape[0] : -1;
+  if (text_rows) return std::min({*text_rows, from.shape[0], entry.shape[0]});
+  return from.shape[0] <= entry.shape[0] ? from.shape[0] : -1;
+}
+
 void copy_in(at::Tensor to, const ParameterStore::Entry& entry, const HostArray& from,
-             const std::string& name, const std::string& origin, std::uint64_t seed) {
-  const bool shorter = is_embedding(entry.name) && from.shape.size() == 2 &&
-                       from.shape[1] == entry.shape[1] && from.shape[0] < entry.shape[0] && from.shape[0] > 0;
-  if (from.shape != entry.shape && !shorter) {
+             const std::string& name, const std::string& origin, std::uint64_t seed,
+             std::optional<std::int64_t> text_rows) {
+  const std::int64_t rows = rows_to_copy(entry, from, text_rows);
+  if (rows < 0) {
     throw DataError(origin + ": \"" + name + "\" has shape " + shape_text(from.shape) + "; expected " +
                     shape_text(entry.shape) + ": the weights belong to another model configuration");
   }
   std::vector<float> values = from.to_float();
   const at::Tensor host = at::from_blob(values.data(), from.shape, at::kFloat);
-  to.narrow(0, 0, from.shape[0]).copy_(host);
-  if (shorter) draw_new_rows(to, from.shape[0], seed, entry.name == "lm_head.weight" ? 1 : 0);
+  to.narrow(0, 0, rows).copy_(host.narrow(0, 0, rows));
+  if (rows < entry.shape[0]) draw_new_rows(to, rows, host, seed, entry.name == "lm_head.weight" ? 1 : 0);
 }
 
 }  // namespace
 
 void load_weights(T5Model& model, const std::map<std::string, HostArray>& tensors, const std::string& origin,
-                  std::uint64_t seed) {
+                  std::uint64_t seed, std::optional<std::int64_t> text_rows) {
   ParameterStore& store = model.parameters();
   std::set<std::string> used;
   const auto shared = tensors.find("shared.weight");
@@ -73,7 +82,7 @@ void load_weights(T5Model& model, const std::map<std::string, HostArray>& tensor
       throw DataError(origin + ": tensor \"" + entry.name + "\" is missing; expected every weight of a " +
                       "T5ForConditionalGeneration with this config.json");
     }
-    copy_in(store.value(i), entry, found->second, found->first, origin, seed);
+    copy_in(store.value(i), entry, found->second, found->first, origin, seed, text_rows);
     used.insert(found->first);
   }
   for (const auto& [name, array] : tensors) {

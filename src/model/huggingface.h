@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "io/host_array.h"
@@ -15,9 +16,10 @@ namespace genrec {
 std::unique_ptr<T5Model> load_huggingface(const std::filesystem::path& folder, at::Device device,
                                           Precision precision);
 /// Copies weights by name into `model`, whose vocabulary may be larger than the file's: the new rows are
-/// initialised as in grow_vocabulary.
+/// initialised as in grow_vocabulary. With `text_rows` only so many rows of the file's embeddings are taken
+/// and the model's tokens from there on are new: the last rows of T5's files (32100 .. 32127) are no token's.
 void load_weights(T5Model& model, const std::map<std::string, HostArray>& tensors, const std::string& origin,
-                  std::uint64_t seed);
+                  std::uint64_t seed, std::optional<std::int64_t> text_rows = std::nullopt);
 /// Writes config.json, generation_config.json and model.safetensors: transformers opens the folder and gives
 /// equal logits.
 void save_huggingface(const T5Model& model, const std::filesystem::path& folder);

@@ -32,19 +32,21 @@ at::Tensor attend_memory(const at::Tensor& q, const DenseState::Layer& layer, co
 
 }  // namespace
 
-std::unique_ptr<DenseState> T5Model::start_dense_decoding(const PackedSequences& source) const {
+std::unique_ptr<DenseState> T5Model::start_dense_decoding(const PackedSequences& source,
+                                                          std::int64_t steps) const {
   const Impl& m = *impl_;
   check_tokens(source, m.config.vocab_size, "source");
   const PackedLayout layout(source.offsets, m.store.device());
   const at::Tensor memory = m.memory(layout, source.tokens, m.precision);
-  const at::Tensor rows = layout.padded_rows();
+  const PaddedIndex& index = layout.padded_index();
   const std::int64_t sequences = layout.sequences(), longest = layout.longest, heads = m.config.num_heads;
   auto state = std::make_unique<DenseState>();
   state->sequences = sequences;
-  state->padding = rows.lt(0).to(at::kFloat).mul_(kHidden).view({sequences, 1, 1, longest});
-  const at::Tensor index = rows.clamp_min(0).flatten();
+  state->padding = index.used.eq(0).to(at::kFloat).mul_(kHidden).view({sequences, 1, 1, longest});
+  state->bias = m.decoder.bias(m.store, steps).narrow(1, 0, steps);
   for (const T5Stack::Block& block : m.decoder.blocks()) {
-    const at::Tensor kv = block.cross->keys_values(m.store, memory).index_select(0, index).to(at::kFloat);
+    const at::Tensor kv =
+        block.cross->keys_values(m.store, memory).index_select(0, index.to_padded).to(at::kFloat);
     const at::Tensor wide = kv.view({sequences, longest, 2, heads, -1});
     state->layers.push_back({wide.select(2, 0).permute({0, 2, 3, 1}).contiguous(),
                              wide.select(2, 1).transpose(1, 2).contiguous(), at::Tensor()});
@@ -60,7 +62,7 @@ at::Tensor T5Model::dense_step(DenseState& state, const at::Tensor& tokens, cons
   StackPass pass;
   pass.layout = &layout;
   pass.precision = m.precision;
-  const at::Tensor bias = m.decoder.bias(m.store, steps).narrow(1, 0, steps);
+  const at::Tensor bias = state.bias.narrow(1, state.bias.size(1) - steps, steps);
 
   at::Tensor x = m.store.value(m.shared).index_select(0, tokens);
   for (std::size_t i = 0; i < m.decoder.blocks().size(); ++i) {

@@ -48,14 +48,14 @@ void T5Model::initialise(std::uint64_t seed) {
   m.store.refresh_compute();
 }
 
-void draw_new_rows(at::Tensor table, std::int64_t known, std::uint64_t seed, std::uint64_t which) {
-  const at::Tensor host = table.to(at::kCPU);
-  const at::Tensor old = host.narrow(0, 0, known).to(at::kDouble);
+void draw_new_rows(at::Tensor table, std::int64_t known, const at::Tensor& existing, std::uint64_t seed,
+                   std::uint64_t which) {
+  const at::Tensor old = existing.to(at::kCPU).to(at::kDouble);
   const at::Tensor mean = old.mean(0), deviation = old.std(0, false);
   const auto* mu = mean.const_data_ptr<double>();
   const auto* sigma = deviation.const_data_ptr<double>();
-  const std::int64_t width = host.size(1);
-  at::Tensor fresh = at::empty({host.size(0) - known, width}, at::kFloat);
+  const std::int64_t width = table.size(1);
+  at::Tensor fresh = at::empty({table.size(0) - known, width}, at::kFloat);
   auto* out = fresh.data_ptr<float>();
   for (std::int64_t row = 0; row < fresh.size(0); ++row) {
     RandomStream stream(seed, Purpose::kVocabularyGrowth, {which, static_cast<std::uint64_t>(known + row)});
@@ -81,7 +81,7 @@ std::unique_ptr<T5Model> grow_vocabulary(const T5Model& model, std::int64_t new_
       const std::int64_t kept = std::min(known, new_size);
       to.narrow(0, 0, kept).copy_(from.narrow(0, 0, kept));
       if (new_size > known)
-        draw_new_rows(to, known, seed, store.entries()[i].name == "lm_head.weight" ? 1 : 0);
+        draw_new_rows(to, known, from, seed, store.entries()[i].name == "lm_head.weight" ? 1 : 0);
     }
   }
   store.refresh_compute();

@@ -107,9 +107,9 @@ at::Tensor T5Model::logits(const Seq2SeqBatch& batch) const {
 }
 
 LossSum T5Model::loss(const Seq2SeqBatch& batch, double tau) const {
-  const double sum = cross_entropy(impl_->hidden(batch), impl_->store.compute(impl_->head),
-                                   batch.target.tokens, tau, nullptr, at::Tensor());
-  return {sum, batch.target.size()};
+  const at::Tensor sum = cross_entropy(impl_->hidden(batch), impl_->store.compute(impl_->head),
+                                       batch.target.tokens, tau, nullptr, at::Tensor());
+  return {sum.item<double>(), batch.target.size()};
 }
 
 LossSum T5Model::accumulate_gradients(const Seq2SeqBatch& batch, const TrainingPass& options) {
@@ -132,14 +132,15 @@ LossSum T5Model::accumulate_gradients(const Seq2SeqBatch& batch, const TrainingP
   const at::Tensor hidden =
       m.decoder.forward(m.store, shifted, memory, m.output_scale(), m.precision, decoding, &decoder_tape);
   at::Tensor dhidden;
-  const double sum = cross_entropy(hidden, m.store.compute(m.head), batch.target.tokens, options.tau,
-                                   &dhidden, m.store.gradient(m.head));
+  const at::Tensor sum = cross_entropy(hidden, m.store.compute(m.head), batch.target.tokens, options.tau,
+                                       &dhidden, m.store.gradient(m.head));
   if (m.head != m.shared) decoding.ready(m.head);
   at::Tensor dmemory = at::zeros({source.tokens(), m.config.d_model}, dhidden.options());
   m.decoder.backward(m.store, shifted, dhidden, m.output_scale(), dmemory, decoding, decoder_tape);
   m.encoder.backward(m.store, batch.source.tokens, dmemory, 1, at::Tensor(), encoding, encoder_tape);
   encoding.ready(m.shared);
-  return {sum, batch.target.size()};
+  // Only here the host waits for a GPU: everything has been started.
+  return {sum.item<double>(), batch.target.size()};
 }
 
 }  // namespace genrec

@@ -73,8 +73,9 @@ class T5Model {
   void score(const at::Tensor& hidden, std::span<const std::int64_t> offsets,
              std::span<const TokenId> candidates, std::span<float> out) const;
 
-  /// The same on the device, for GPUs: encodes the sources ...
-  [[nodiscard]] std::unique_ptr<DenseState> start_dense_decoding(const PackedSequences& source) const;
+  /// The same on the device, for GPUs: encodes the sources for at most `steps` steps ...
+  [[nodiscard]] std::unique_ptr<DenseState> start_dense_decoding(const PackedSequences& source,
+                                                                 std::int64_t steps) const;
   /// ... and decodes one token a row, with as many rows for every sequence. tokens [rows] and parents [rows]
   /// (rows of the step before, ignored in the first) are int64 on the device. Returns logits [rows,
   /// vocabulary] float32.

@@ -11,7 +11,8 @@ namespace genrec {
 T5Stack::T5Stack(ParameterStore& store, const T5Config& config, bool decoder, std::size_t embedding)
     : decoder_(decoder),
       epsilon_(config.layer_norm_epsilon),
-      buckets_{config.relative_attention_num_buckets, config.relative_attention_max_distance, !decoder},
+      distances_(RelativeBuckets{config.relative_attention_num_buckets,
+                                 config.relative_attention_max_distance, !decoder}),
       embedding_(embedding) {
   const std::string name = decoder ? "decoder." : "encoder.";
   const std::int64_t layers = decoder ? config.num_decoder_layers : config.num_layers;
@@ -27,7 +28,8 @@ T5Stack::T5Stack(ParameterStore& store, const T5Config& config, bool decoder, st
 }
 
 at::Tensor T5Stack::bias(const ParameterStore& store, std::int64_t longest) const {
-  return bias_table(store.value(blocks_.front().self.bias_parameter()), buckets_, longest);
+  const at::Tensor& weight = store.value(blocks_.front().self.bias_parameter());
+  return bias_table(weight, distances_.of(longest, weight.device()));
 }
 
 void T5Stack::prepare(const ParameterStore& store, StackPass& pass) const {
@@ -79,7 +81,8 @@ void T5Stack::backward(ParameterStore& store, std::span<const TokenId> tokens, c
     block.self.backward(store, kept.self, dx, pass);
   }
   const std::size_t bias = blocks_.front().self.bias_parameter();
-  add_bias_gradient(pass.dbias, buckets_, store.gradient(bias));
+  add_bias_gradient(pass.dbias, distances_.of(pass.layout->longest, pass.dbias.device()),
+                    store.gradient(bias));
   pass.ready(bias);
   embed_backward(store.gradient(embedding_), tokens, dx,
                  pass.drop(decoder_ ? DropoutSite::kDecoderEmbedding : DropoutSite::kEncoderEmbedding, 0));

@@ -55,7 +55,7 @@ class T5Stack {
  private:
   bool decoder_;
   double epsilon_;
-  RelativeBuckets buckets_;
+  DistanceIndex distances_;
   std::size_t embedding_, final_norm_ = 0;
   std::vector<Block> blocks_;
 };

@@ -175,8 +175,8 @@ class Chunk {
 
 }  // namespace
 
-double cross_entropy(const at::Tensor& hidden, const at::Tensor& weight, std::span<const TokenId> targets,
-                     double tau, at::Tensor* dhidden, const at::Tensor& dweight) {
+at::Tensor cross_entropy(const at::Tensor& hidden, const at::Tensor& weight, std::span<const TokenId> targets,
+                         double tau, at::Tensor* dhidden, const at::Tensor& dweight) {
   if (!uses_kernels(hidden)) return cross_entropy_composite(hidden, weight, targets, tau, dhidden, dweight);
   const std::int64_t rows = hidden.size(0), vocabulary = weight.size(0);
   at::Tensor logits;
@@ -192,7 +192,7 @@ double cross_entropy(const at::Tensor& hidden, const at::Tensor& weight, std::sp
     total += chunk.loss(dhidden != nullptr ? &logits : nullptr);
     if (dhidden != nullptr) chunk.gradients(logits, dhidden->narrow(0, begin, count), dweight);
   }
-  return total;
+  return at::scalar_tensor(total, at::kDouble);
 }
 
 void log_probabilities(const at::Tensor& hidden, const at::Tensor& weight,

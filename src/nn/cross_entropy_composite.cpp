@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "nn/cross_entropy.h"
+#include "nn/indices.h"
 #include "nn/products.h"
 
 namespace genrec {
@@ -8,20 +9,14 @@ namespace {
 
 constexpr std::int64_t kRows = 1024;  // of a chunk
 
-at::Tensor index_of(std::span<const TokenId> tokens, at::Device device) {
-  at::Tensor index = at::empty({static_cast<std::int64_t>(tokens.size())}, at::kLong);
-  std::copy(tokens.begin(), tokens.end(), index.data_ptr<std::int64_t>());
-  return index.to(device);
-}
-
 }  // namespace
 
-double cross_entropy_composite(const at::Tensor& hidden, const at::Tensor& weight,
-                               std::span<const TokenId> targets, double tau, at::Tensor* dhidden,
-                               const at::Tensor& dweight) {
+at::Tensor cross_entropy_composite(const at::Tensor& hidden, const at::Tensor& weight,
+                                   std::span<const TokenId> targets, double tau, at::Tensor* dhidden,
+                                   const at::Tensor& dweight) {
   const std::int64_t rows = hidden.size(0);
   if (dhidden != nullptr) *dhidden = at::empty({rows, hidden.size(1)}, hidden.options().dtype(at::kFloat));
-  const at::Tensor index = index_of(targets, hidden.device()).unsqueeze(1);
+  const at::Tensor index = index_on(targets, hidden.device()).unsqueeze(1);
   at::Tensor total = at::zeros({}, hidden.options().dtype(at::kDouble));
   for (std::int64_t begin = 0; begin < rows; begin += kRows) {
     const std::int64_t count = std::min(kRows, rows - begin);
@@ -35,7 +30,7 @@ double cross_entropy_composite(const at::Tensor& hidden, const at::Tensor& weigh
     add_weight_gradient(dweight, dlogits, h);
     dhidden->narrow(0, begin, count).copy_(linear_input_gradient(dlogits, weight));
   }
-  return total.item<double>();
+  return total;
 }
 
 void log_probabilities_composite(const at::Tensor& hidden, const at::Tensor& weight,

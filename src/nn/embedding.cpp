@@ -1,23 +1,13 @@
 #include "nn/embedding.h"
 
-#include <cstring>
-
 #include "nn/activation.h"
+#include "nn/indices.h"
 #include "nn/kernel_call.h"
 
 namespace genrec {
-namespace {
-
-at::Tensor index_of(std::span<const TokenId> tokens, at::Device device) {
-  at::Tensor index = at::empty({static_cast<std::int64_t>(tokens.size())}, at::kLong);
-  std::copy(tokens.begin(), tokens.end(), index.data_ptr<std::int64_t>());
-  return index.to(device);
-}
-
-}  // namespace
 
 at::Tensor embed(const at::Tensor& table, std::span<const TokenId> tokens, const Dropout& dropout) {
-  at::Tensor rows = table.index_select(0, index_of(tokens, table.device()));
+  at::Tensor rows = table.index_select(0, index_on(tokens, table.device()));
   return scaled_dropout(rows, 1, dropout, at::kFloat);
 }
 
@@ -25,7 +15,7 @@ void embed_backward(const at::Tensor& dtable, std::span<const TokenId> tokens, c
                     const Dropout& dropout) {
   const at::Tensor d = scaled_dropout(dx, 1, dropout, at::kFloat);
   if (!uses_kernels(dtable)) {
-    dtable.index_add_(0, index_of(tokens, dtable.device()), d);
+    add_rows(dtable, index_on(tokens, dtable.device()), d);
     return;
   }
   const std::int64_t n = dtable.size(1);

@@ -2,12 +2,20 @@
 #include <ATen/ATen.h>
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "nn/kernels/kernels.h"
 
 namespace genrec {
+
+/// The way between packed rows and places of [sequences, longest], as tensors on the device.
+struct PaddedIndex {
+  at::Tensor to_padded;  ///< [sequences * longest] int64: the packed row of every place, 0 for padding
+  at::Tensor to_packed;  ///< [tokens] int64: the place of every packed row
+  at::Tensor used;       ///< [sequences, longest] float32: 1, or 0 for padding
+};
 
 /// Where the sequences of a packed tensor [tokens, ...] begin, and the dropout keys of its tokens.
 struct PackedLayout {
@@ -25,8 +33,11 @@ struct PackedLayout {
   }
   /// Draws token_keys from the step's key, each sequence's own key and the position in the sequence.
   void draw_keys(std::uint64_t step_key, std::span<const std::uint64_t> sequence_keys);
-  /// [sequences, longest] int64: row of each padded position in the packed tensor, -1 for padding.
-  [[nodiscard]] at::Tensor padded_rows() const;
+  /// Made at the first call, in one copy to the device. Not for two threads at once.
+  [[nodiscard]] const PaddedIndex& padded_index() const;
+
+ private:
+  mutable std::optional<PaddedIndex> padded_index_;
 };
 
 /// Places where activations are dropped; each (site, layer) has masks of its own.
@@ -59,8 +70,10 @@ class Dropout {
   [[nodiscard]] DropoutMask mask(std::int64_t first = 0, std::int64_t head = 0) const;
   /// 0 or scale(), [tokens, columns] float32, by ATen operations on the layout's device: the same masks.
   [[nodiscard]] at::Tensor factors(std::int64_t columns) const;
-  /// The same for attention: [tokens, heads, columns].
-  [[nodiscard]] at::Tensor head_factors(std::int64_t heads, std::int64_t columns) const;
+  /// The same for attention, over the padded places of the layout that this was made with: [sequences,
+  /// heads, longest, columns].
+  [[nodiscard]] at::Tensor head_factors(const PackedLayout& layout, std::int64_t heads,
+                                        std::int64_t columns) const;
 
  private:
   at::Tensor keys_;

@@ -3,19 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <vector>
+
+#include "nn/indices.h"
 
 namespace genrec {
-namespace {
-
-/// [2 * longest - 1] int64 on the host.
-at::Tensor bucket_of_distances(const RelativeBuckets& buckets, std::int64_t longest) {
-  at::Tensor index = at::empty({2 * longest - 1}, at::kLong);
-  auto* out = index.data_ptr<std::int64_t>();
-  for (std::int64_t i = 0; i < 2 * longest - 1; ++i) out[i] = buckets.bucket(i - (longest - 1));
-  return index;
-}
-
-}  // namespace
 
 std::int64_t RelativeBuckets::bucket(std::int64_t distance) const {
   std::int64_t half = buckets, base = 0;
@@ -36,15 +28,25 @@ std::int64_t RelativeBuckets::bucket(std::int64_t distance) const {
   return base + std::min(exact + beyond, half - 1);
 }
 
-at::Tensor bias_table(const at::Tensor& weight, const RelativeBuckets& buckets, std::int64_t longest) {
-  const at::Tensor index = bucket_of_distances(buckets, longest).to(weight.device());
+at::Tensor DistanceIndex::of(std::int64_t longest, at::Device device) const {
+  constexpr std::int64_t kAtLeast = 128;  // few models see longer sequences
+  const std::lock_guard lock(mutex_);
+  if (!index_.defined() || index_.size(0) < 2 * longest - 1 || index_.device() != device) {
+    const std::int64_t reach = std::max(longest, kAtLeast);
+    std::vector<std::int64_t> numbers;
+    for (std::int64_t d = 1 - reach; d < reach; ++d) numbers.push_back(buckets_.bucket(d));
+    index_ = index_on(numbers, device);
+  }
+  const std::int64_t reach = (index_.size(0) + 1) / 2;
+  return index_.narrow(0, reach - longest, 2 * longest - 1);
+}
+
+at::Tensor bias_table(const at::Tensor& weight, const at::Tensor& index) {
   return weight.index_select(0, index).t().contiguous();
 }
 
-void add_bias_gradient(const at::Tensor& dtable, const RelativeBuckets& buckets, const at::Tensor& dweight) {
-  const std::int64_t longest = (dtable.size(1) + 1) / 2;
-  const at::Tensor index = bucket_of_distances(buckets, longest).to(dweight.device());
-  dweight.index_add_(0, index, dtable.t());
+void add_bias_gradient(const at::Tensor& dtable, const at::Tensor& index, const at::Tensor& dweight) {
+  add_rows(dweight, index, dtable.t());
 }
 
 }  // namespace genrec

@@ -1,5 +1,6 @@
 #include "nn/step_attention.h"
 
+#include "nn/indices.h"
 #include "nn/kernel_call.h"
 #include "nn/packed.h"
 
@@ -10,9 +11,7 @@ at::Tensor composite(const at::Tensor& q, const std::vector<at::Tensor>& kv,
                      std::span<const std::int32_t> paths, const at::Tensor& bias) {
   const std::int64_t rows = q.size(0), heads = bias.size(0), dim = q.size(1) / heads;
   const auto steps = static_cast<std::int64_t>(kv.size());
-  at::Tensor path = at::empty({rows, steps}, at::kLong);
-  std::copy(paths.begin(), paths.end(), path.data_ptr<std::int64_t>());
-  path = path.to(q.device());
+  const at::Tensor path = index_on(paths, q.device()).view({rows, steps});
   std::vector<at::Tensor> past;
   for (std::int64_t s = 0; s < steps; ++s) {
     past.push_back(kv[static_cast<std::size_t>(s)].index_select(0, path.select(1, s)));

@@ -5,22 +5,12 @@
 #include <algorithm>
 #include <cmath>
 
-#include "optim/adamw_kernel.h"
+#include "nn/packed.h"
 
 namespace genrec {
 namespace {
 
 constexpr std::int64_t kBlock = 1 << 15;
-
-/// The step for tensors of any device.
-void composite(const AdamWStep& s, at::Tensor value, const at::Tensor& gradient, at::Tensor first,
-               at::Tensor second) {
-  const at::Tensor g = gradient * s.gradient_scale;
-  first.lerp_(g, 1.0 - static_cast<double>(s.beta1));
-  second.mul_(s.beta2).addcmul_(g, g, 1.0 - static_cast<double>(s.beta2));
-  const at::Tensor denominator = second.sqrt().mul_(s.root_correction).add_(s.epsilon);
-  value.mul_(s.decay).addcdiv_(first, denominator, -s.step_size);
-}
 
 }  // namespace
 
@@ -39,9 +29,28 @@ AdamW::AdamW(ParameterStore& store, const AdamWOptions& options)
   }
 }
 
+/// By ATen operations on whole buffers, on any device: what lies between the entries is 0 and stays 0.
+void AdamW::composite_step(const AdamWStep& s, double decay_rate) {
+  const at::Tensor value = store_.flat_values();
+  if (!decays_.defined()) {
+    at::Tensor host = at::zeros({value.numel()}, at::kFloat);
+    for (const Stretch& stretch : stretches_) {
+      if (stretch.decays) host.narrow(0, stretch.range.begin, stretch.range.size()).fill_(1);
+    }
+    decays_ = host.to(value.device());
+  }
+  const at::Tensor g = store_.flat_gradients() * s.gradient_scale;
+  exp_avg_.lerp_(g, 1.0 - static_cast<double>(s.beta1));
+  exp_avg_sq_.mul_(s.beta2).addcmul_(g, g, 1.0 - static_cast<double>(s.beta2));
+  const at::Tensor denominator = exp_avg_sq_.sqrt().mul_(s.root_correction).add_(s.epsilon);
+  value.addcmul_(value, decays_, -decay_rate).addcdiv_(exp_avg_, denominator, -s.step_size);
+  store_.refresh_compute();
+}
+
 void AdamW::step(double learning_rate, double gradient_scale) {
   ++steps_;
   const auto t = static_cast<double>(steps_);
+  const double decay_rate = learning_rate * options_.weight_decay;
   AdamWStep s{};
   s.gradient_scale = static_cast<float>(gradient_scale);
   s.beta1 = static_cast<float>(options_.beta1);
@@ -50,25 +59,19 @@ void AdamW::step(double learning_rate, double gradient_scale) {
   s.root_correction = static_cast<float>(1 / std::sqrt(1 - std::pow(options_.beta2, t)));
   s.epsilon = static_cast<float>(options_.epsilon);
   const at::Tensor values = store_.flat_values(), gradients = store_.flat_gradients();
+  if (!uses_kernels(values)) return composite_step(s, decay_rate);
   const at::Tensor copies = store_.flat_computes();
+  auto* value = values.data_ptr<float>();
+  const auto* gradient = gradients.const_data_ptr<float>();
+  auto *m = exp_avg_.data_ptr<float>(), *v = exp_avg_sq_.data_ptr<float>();
+  auto* copy = copies.defined() ? static_cast<std::uint16_t*>(copies.data_ptr()) : nullptr;
   for (const Stretch& stretch : stretches_) {
-    s.decay = stretch.decays ? static_cast<float>(1 - learning_rate * options_.weight_decay) : 1.0f;
-    const auto [first, end] = stretch.range;
-    if (!values.is_cpu()) {
-      const auto part = [&, from = first, n = stretch.range.size()](const at::Tensor& t_) {
-        return t_.narrow(0, from, n);
-      };
-      composite(s, part(values), part(gradients), part(exp_avg_), part(exp_avg_sq_));
-      continue;
-    }
-    auto* value = values.data_ptr<float>();
-    const auto* gradient = gradients.const_data_ptr<float>();
-    auto *m = exp_avg_.data_ptr<float>(), *v = exp_avg_sq_.data_ptr<float>();
-    auto* copy = copies.defined() ? static_cast<std::uint16_t*>(copies.data_ptr()) : nullptr;
-    at::parallel_for(first, end, kBlock, [&](std::int64_t begin, std::int64_t stop) {
-      adamw_update(s, value + begin, gradient + begin, m + begin, v + begin, stop - begin);
-      if (copy != nullptr) to_bfloat16(value + begin, copy + begin, stop - begin);
-    });
+    s.decay = stretch.decays ? static_cast<float>(1 - decay_rate) : 1.0f;
+    at::parallel_for(stretch.range.begin, stretch.range.end, kBlock,
+                     [&](std::int64_t begin, std::int64_t stop) {
+                       adamw_update(s, value + begin, gradient + begin, m + begin, v + begin, stop - begin);
+                       if (copy != nullptr) to_bfloat16(value + begin, copy + begin, stop - begin);
+                     });
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/shards.h"
 #include "nn/parameter_store.h"
+#include "optim/adamw_kernel.h"
 
 namespace genrec {
 
@@ -17,12 +18,12 @@ struct AdamWOptions {
 };
 
 /// AdamW (Loshchilov & Hutter 2019) over a ParameterStore's flat buffers in one pass, with PyTorch's
-/// arithmetic. The moments are laid out as flat_values().
+/// arithmetic. The moments are laid out as flat_values(). Gradients between the entries must be 0.
 class AdamW {
  public:
   AdamW(ParameterStore& store, const AdamWOptions& options);
-  /// One step with gradients scaled by `gradient_scale` (1 / tokens, times the clipping factor).
-  /// On the CPU the bf16 copies of the parameters are renewed as well; elsewhere call refresh_compute().
+  /// One step with gradients scaled by `gradient_scale` (1 / tokens, times the clipping factor); the bf16
+  /// copies of the parameters are renewed as well.
   void step(double learning_rate, double gradient_scale);
 
   [[nodiscard]] at::Tensor exp_avg() const { return exp_avg_; }        ///< first moment
@@ -39,7 +40,10 @@ class AdamW {
     Range range;
     bool decays;
   };
+  void composite_step(const AdamWStep& step, double decay_rate);
+
   std::vector<Stretch> stretches_;  ///< neighbouring entries with the same rule
+  at::Tensor decays_;               ///< the same by element, 1 or 0; made where there are no kernels
 };
 
 /// Euclidean norm of all gradients, summed in float64 over blocks of fixed size.

@@ -3,11 +3,13 @@
 #include <c10/core/impl/VirtualGuardImpl.h>
 
 #include <span>
+#include <vector>
 
 namespace genrec {
 namespace {
 
 void* current_stream(at::Device device) {
+  if (device.is_cpu()) return nullptr;
   return c10::impl::VirtualGuardImpl(device.type()).getStream(device).native_handle();
 }
 
@@ -32,13 +34,20 @@ GradientReducer::GradientReducer(ParameterStore& store, Communicator& world, Dev
   }
 }
 
+GradientReducer::~GradientReducer() {
+  if (!pending_) return;
+  // MPI cannot call a sum off, and another rank may be waited for in vain: it writes until the process ends.
+  // A leak on purpose.
+  (void)new std::vector<at::Tensor>{store_.flat_gradients(), host_};
+}
+
 void GradientReducer::begin() {
   started_ = 0;
   for (Bucket& bucket : buckets_) bucket.missing = bucket.parameters;
 }
 
 void GradientReducer::ready(std::size_t i) {
-  if (world_.size() == 1) return;
+  if (nothing_to_sum()) return;
   --buckets_[bucket_of_[i]].missing;
   start_complete_ones();
 }
@@ -52,6 +61,7 @@ void GradientReducer::start_complete_ones() {
 }
 
 void GradientReducer::start(Bucket& bucket) {
+  pending_ = true;
   const auto count = static_cast<std::size_t>(bucket.elements.size());
   const at::Tensor gradients = store_.flat_gradients();
   if (device_sums_ != nullptr) {
@@ -72,11 +82,12 @@ void GradientReducer::start(Bucket& bucket) {
 }
 
 void GradientReducer::finish() {
-  if (world_.size() == 1) return;
+  if (nothing_to_sum()) return;
   while (started_ < buckets_.size()) start(buckets_[started_++]);
   const at::Tensor gradients = store_.flat_gradients();
   if (device_sums_ != nullptr) {
     device_sums_->finish(current_stream(gradients.device()));
+    pending_ = false;
     return;
   }
   for (Bucket& bucket : buckets_) {
@@ -87,6 +98,7 @@ void GradientReducer::finish() {
           .copy_(host_.narrow(0, bucket.elements.begin, bucket.elements.size()));
     }
   }
+  pending_ = false;
 }
 
 }  // namespace genrec

@@ -18,9 +18,14 @@ namespace genrec {
 /// started in this order on every rank.
 class GradientReducer {
  public:
-  /// `device_sums`: for buffers in device memory; without it they travel through host memory and `world`.
+  /// `device_sums`: for buffers in device memory, even of one rank; without it they travel through host
+  /// memory and `world`.
   GradientReducer(ParameterStore& store, Communicator& world, DeviceReducer* device_sums = nullptr,
                   std::int64_t bucket_bytes = std::int64_t{4} << 20);
+  /// Sums that a failure has left under way go on writing: their buffers then stay allocated for good.
+  ~GradientReducer();
+  GradientReducer(const GradientReducer&) = delete;
+  GradientReducer& operator=(const GradientReducer&) = delete;
   /// Before the backward pass whose gradients are to be summed.
   void begin();
   /// Parameter `i` is complete: its bucket may start.
@@ -39,6 +44,7 @@ class GradientReducer {
     std::size_t missing = 0;     ///< of them, not yet complete
     std::unique_ptr<PendingOperation> sum;
   };
+  [[nodiscard]] bool nothing_to_sum() const { return world_.size() == 1 && device_sums_ == nullptr; }
   void start_complete_ones();
   void start(Bucket& bucket);
 
@@ -48,7 +54,8 @@ class GradientReducer {
   std::vector<Bucket> buckets_;
   std::vector<std::size_t> bucket_of_;  ///< by parameter
   std::size_t started_ = 0;
-  at::Tensor host_;  ///< host copy of gradients in device memory
+  bool pending_ = false;  ///< from the first start() to the end of finish()
+  at::Tensor host_;       ///< host copy of gradients in device memory
 };
 
 }  // namespace genrec

@@ -6,7 +6,9 @@
 #include <numeric>
 
 #include "base/random.h"
+#include "comm/agreed_stop.h"
 #include "comm/mpi_communicator.h"
+#include "comm/on_root.h"
 #include "mpi/mpi_main.h"
 
 namespace genrec {
@@ -169,6 +171,31 @@ TEST_P(CommunicatorTest, ErrorsOfMpiAreExceptions) {
   } catch (const std::runtime_error& failure) {
     EXPECT_NE(std::string(failure.what()).find("MPI_Bcast failed: "), std::string::npos) << failure.what();
     EXPECT_NE(std::string(failure.what()).find("MPI_ERR_ROOT"), std::string::npos) << failure.what();
+  }
+}
+
+TEST(Together, ARankThatStopsTakesTheOthersAlong) {
+  Communicator& world = test::runtime().world();
+  const int stopping = world.size() - 1;
+  EXPECT_NO_THROW(leave_together(world, [] {}));
+  EXPECT_THROW(leave_together(world,
+                              [&] {
+                                if (world.rank() == stopping) throw StoppedEarly("enough");
+                              }),
+               StoppedEarly);
+}
+
+TEST(Together, AnErrorOfTheRootIsEveryRanks) {
+  Communicator& world = test::runtime().world();
+  int calls = 0;
+  on_root(world, [&] { ++calls; });
+  EXPECT_EQ(calls, world.is_root() ? 1 : 0);
+  try {
+    on_root(world, [] { throw MissingInput("no such file"); });
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::kMissingInput);
+    EXPECT_STREQ(error.what(), "no such file");
   }
 }
 

@@ -1,8 +1,8 @@
-// hf_parity FOLDER [--composite]: compares with Hugging Face's T5 (see the fixtures' README). Exit code 0
-// when every difference is within 1e-5. --composite: by ATen operations instead of the CPU kernels.
+// hf_parity FOLDER [--composite | --cuda]: compares with Hugging Face's T5 (see the fixtures' README). Exit
+// code 0 when every difference is within 1e-5, 77 when --cuda finds no GPU. --composite: by ATen operations
+// instead of the CPU kernels. --cuda: on the first GPU.
 #include <algorithm>
 #include <cstdio>
-#include <cstring>
 #include <exception>
 #include <optional>
 
@@ -21,7 +21,8 @@ constexpr double kLimit = 1e-5;
 void compare_rows(const std::string& what, const at::Tensor& packed, const std::vector<float>& padded,
                   const std::vector<std::int64_t>& lengths, std::int64_t width, Errors& errors) {
   const std::int64_t n = packed.size(1);
-  const auto* ours = packed.const_data_ptr<float>();
+  const at::Tensor host = packed.cpu();
+  const auto* ours = host.const_data_ptr<float>();
   for (std::size_t s = 0; s < lengths.size(); ++s) {
     const float* theirs = padded.data() + static_cast<std::int64_t>(s) * width * n;
     for (std::int64_t i = 0; i < lengths[s] * n; ++i) errors.note(what, *ours++, theirs[i]);
@@ -47,7 +48,8 @@ void compare_parameters(const std::string& what, const ParameterStore& store, co
                         double scale, const std::map<std::string, std::vector<float>>& theirs,
                         Errors& errors) {
   if (theirs.size() != store.entries().size()) errors.fail(what, "another number of parameters");
-  const auto* ours = flat.const_data_ptr<float>();
+  const at::Tensor host = flat.cpu();
+  const auto* ours = host.const_data_ptr<float>();
   for (const ParameterStore::Entry& entry : store.entries()) {
     const auto found = theirs.find(entry.name);
     if (found == theirs.end() || static_cast<std::int64_t>(found->second.size()) != entry.count) {
@@ -99,7 +101,7 @@ void compare_decay_rule(const Hdf5Reader& file, const std::string& group, const 
 /// Decoding step by step gives the logits of teacher forcing.
 void compare_cached(const T5Model& model, const Fixture& fixture, Errors& errors) {
   const PackedSequences& target = fixture.batch.target;
-  const at::Tensor log_p = at::log_softmax(model.logits(fixture.batch), -1);
+  const at::Tensor log_p = at::log_softmax(model.logits(fixture.batch), -1).cpu();
   const auto state = model.start_decoding(fixture.batch.source);
   std::vector<TokenId> tokens(fixture.target_lengths.size(), kPadToken);
   std::vector<std::int32_t> parents(tokens.size(), 0), sequences(tokens.size());
@@ -125,10 +127,11 @@ void compare_cached(const T5Model& model, const Fixture& fixture, Errors& errors
   }
 }
 
-bool compare_variant(const std::filesystem::path& folder, const Hdf5Reader& file, const std::string& name) {
+bool compare_variant(const std::filesystem::path& folder, const Hdf5Reader& file, const std::string& name,
+                     at::Device device) {
   const std::string group = "/" + name;
   Errors errors;
-  const auto model = load_huggingface(folder / name, at::kCPU, Precision::kFloat32);
+  const auto model = load_huggingface(folder / name, device, Precision::kFloat32);
   ParameterStore& store = model->parameters();
   const Fixture fixture = read_fixture(file, group);
 
@@ -171,13 +174,20 @@ bool compare_buckets(const Hdf5Reader& file) {
 
 int main(int argc, char** argv) {
   using namespace genrec;
-  if (argc < 2) {
-    std::fprintf(stderr, "usage: hf_parity FOLDER [--composite]\n");
+  const std::string option = argc > 2 ? argv[2] : "";
+  if (argc < 2 || argc > 3 || (!option.empty() && option != "--composite" && option != "--cuda")) {
+    std::fprintf(stderr, "usage: hf_parity FOLDER [--composite | --cuda]\n");
     return 2;
+  }
+  const bool cuda = option == "--cuda";
+  if (cuda && !at::globalContext().hasCUDA()) {
+    std::printf("SKIPPED: no GPU is visible to this program\n");
+    return 77;
   }
   try {
     std::optional<ForceComposite> composite;
-    if (argc > 2 && std::strcmp(argv[2], "--composite") == 0) composite.emplace();
+    if (option == "--composite") composite.emplace();
+    const at::Device device = cuda ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU);
     const std::filesystem::path folder = argv[1];
     const Hdf5Reader file(folder / "t5-tiny.h5");
     bool good = parity::compare_buckets(file);
@@ -185,7 +195,7 @@ int main(int argc, char** argv) {
     for (const std::string& name : file.list("/")) {
       if (!std::filesystem::exists(folder / name / "config.json")) continue;
       ++variants;
-      good = parity::compare_variant(folder, file, name) && good;
+      good = parity::compare_variant(folder, file, name, device) && good;
     }
     if (variants == 0) std::printf("no variants in %s\n", folder.c_str());
     good = good && variants > 0;

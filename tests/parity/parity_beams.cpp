@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "decoding/device_search.h"
 #include "decoding/generator.h"
 #include "fixture.h"
 
@@ -41,20 +42,31 @@ Stopping stopping_of(const std::string& name) {
   return name.ends_with("full") ? Stopping::kCurrentLength : Stopping::kFirstFinished;
 }
 
+/// generate(), or the search that stays on the model's device.
+using Search = std::vector<std::vector<Hypothesis>> (*)(const T5Model&, const PackedSequences&,
+                                                        const TokenAutomaton&, const BeamOptions&);
+
+std::vector<std::vector<Hypothesis>> search_on_device(const T5Model& model, const PackedSequences& sources,
+                                                      const TokenAutomaton& automaton,
+                                                      const BeamOptions& options) {
+  return generate_on_device(model, sources, DeviceAutomaton(automaton, model.parameters().device()), options);
+}
+
 /// The search with Hugging Face's rule of when to stop finds its sequences, in its order, with its scores.
 /// Where all sequences have one length, so must the exact rule.
 void compare_search(const Hdf5Reader& file, const std::string& group, const std::string& name,
-                    Stopping stopping, const Trie& trie, const T5Model& model, const Fixture& fixture,
-                    Errors& errors) {
+                    Stopping stopping, Search search, const Trie& trie, const T5Model& model,
+                    const Fixture& fixture, Errors& errors) {
   const std::string object = group + "/beam/" + name,
-                    what = "beam " + name + (stopping == Stopping::kExact ? ", exact" : "");
+                    what = "beam " + name + (stopping == Stopping::kExact ? ", exact" : "") +
+                           (search == &search_on_device ? ", on device" : "");
   const auto beams = static_cast<std::size_t>(file.integer_attribute(object, "beams"));
   BeamOptions options;
   options.beams = static_cast<std::int32_t>(beams);
   options.length_penalty = file.real_attribute(object, "length_penalty");
   options.stopping = stopping;
   const PrefixTrie prefixes(trie.offsets, trie.tokens);
-  const auto found = generate(model, fixture.batch.source, prefixes.automaton(), options);
+  const auto found = search(model, fixture.batch.source, prefixes.automaton(), options);
   const std::vector<std::int64_t> sequences = file.read_integers(object + "/sequences");
   const std::vector<float> scores = file.read<float>(object + "/scores");
   const auto width = static_cast<std::size_t>(file.shape(object + "/sequences").at(2));
@@ -99,9 +111,10 @@ void compare_beams(const Hdf5Reader& file, const std::string& group, const T5Mod
                    const Fixture& fixture, Errors& errors) {
   for (const std::string& name : file.list(group + "/beam")) {
     const Trie trie = read_trie(file, group + "/beam/" + name + "/trie");
-    compare_search(file, group, name, stopping_of(name), trie, model, fixture, errors);
+    compare_search(file, group, name, stopping_of(name), &generate, trie, model, fixture, errors);
     if (name != "fixed") continue;
-    compare_search(file, group, name, Stopping::kExact, trie, model, fixture, errors);
+    for (const Search search : {&generate, &search_on_device})
+      compare_search(file, group, name, Stopping::kExact, search, trie, model, fixture, errors);
     compare_exhaustive(file, group, trie, model, fixture, errors);
   }
 }

@@ -74,6 +74,36 @@ TEST(HuggingFace, ShorterEmbeddingsGrow) {
   EXPECT_TRUE(at::equal(larger.parameters().flat_values(), grown->parameters().flat_values()));
 }
 
+TEST(HuggingFace, TokensBehindTheTextAreNewWhateverTheFileHolds) {
+  const auto file = load(fixture("gated-gelu-untied"));  // 48 rows, of which 40 shall be text
+  const auto tensors = weights_to_host(*file);
+  const auto load_text = [&](std::int64_t vocabulary, std::uint64_t seed) {
+    T5Config config = file->config();
+    config.vocab_size = vocabulary;
+    auto model = std::make_unique<T5Model>(config, at::kCPU, Precision::kFloat32);
+    load_weights(*model, tensors, "here", seed, 40);
+    return model;
+  };
+  for (const std::int64_t vocabulary : {60, 44}) {  // more rows than the file, and fewer
+    const auto model = load_text(vocabulary, 9), other = load_text(vocabulary, 10);
+    for (const char* name : {"shared.weight", "lm_head.weight"}) {
+      const auto value = [&](const T5Model& m) { return m.parameters().value(m.parameters().index(name)); };
+      const at::Tensor before = value(*file), after = value(*model);
+      EXPECT_TRUE(at::equal(after.narrow(0, 0, 40), before.narrow(0, 0, 40))) << name;
+      for (std::int64_t row = 40; row < vocabulary; ++row) {
+        const at::Tensor away = (after[row] - before.mean(0)) / before.std(0, false);
+        EXPECT_LT(away.abs().max().item<float>(), 0.02F * 6) << name << " " << row;
+        EXPECT_FALSE(at::equal(after[row], value(*other)[row])) << name << " " << row;
+      }
+    }
+  }
+  // A checkpoint keeps all its rows, and a larger file is another model's.
+  T5Config config = file->config();
+  config.vocab_size = 44;
+  T5Model smaller(config, at::kCPU, Precision::kFloat32);
+  EXPECT_NE(failure(smaller, tensors).find("has shape [48, "), std::string::npos);
+}
+
 TEST(T5Config, ReadsWhatItWrites) {
   for (const char* name : {"tiny", "tiger", "t5-small", "flan-t5-small"}) {
     const test::TemporaryFolder folder;

@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <thread>
 
@@ -88,6 +89,22 @@ TEST_P(T5ModelTest, CompositeOperationsGiveTheSameGradients) {
   const ForceComposite composite;
   const at::Tensor reference = gradients(*model, batch, pass);
   EXPECT_LT((kernels - reference).norm().item<double>() / reference.norm().item<double>(), 1e-5);
+}
+
+TEST_P(T5ModelTest, CompositeOperationsInBfloat16AreAsGoodAsTheKernels) {
+  const auto wide = make(GetParam()), narrow = make(GetParam(), Precision::kBFloat16);
+  const Seq2SeqBatch batch = batch_of({1, 2, 33, 18});
+  TrainingPass pass;
+  pass.dropout = 0.1;
+  const at::Tensor exact = gradients(*wide, batch, pass);
+  const auto error = [&] {
+    return (gradients(*narrow, batch, pass) - exact).norm().item<double>() / exact.norm().item<double>();
+  };
+  const double kernels = error(), loss = narrow->loss(batch).sum;
+  const ForceComposite composite;
+  // Both round to bf16 in the same places, in other orders of summation.
+  EXPECT_LT(error(), std::min(2 * kernels, 0.05));
+  EXPECT_NEAR(narrow->loss(batch).sum, loss, 5e-3 * loss);
 }
 
 TEST_P(T5ModelTest, ASamplesLossDoesNotDependOnItsBatch) {

@@ -17,8 +17,27 @@ double correlation(const at::Tensor& a, const at::Tensor& b) {
 
 TEST(Dropout, KernelsAndAtenOperationsDrawTheSameMasks) {
   const PackedLayout layout = test::layout_of({33, 5, 70});
-  const Dropout dropout(layout, 0.1, DropoutSite::kDecoderHidden, 3);
-  EXPECT_TRUE(at::equal(factors(dropout, 108, 77), dropout.factors(77)));
+  for (const double p : {0.001, 0.1, 0.5, 0.9}) {
+    const Dropout dropout(layout, p, DropoutSite::kDecoderHidden, 3);
+    for (const std::int64_t columns : {1, 77}) {
+      const at::Tensor kernels = factors(dropout, 108, columns);
+      EXPECT_TRUE(at::equal(kernels, dropout.factors(columns))) << p << ", " << columns << " columns";
+      EXPECT_TRUE(at::equal(kernels, dropout.factors(columns))) << "a second time";
+      // Head 0 has the masks of the rows; the others have their own.
+      const at::Tensor heads = dropout.head_factors(layout, 3, columns);
+      const at::Tensor first = heads.select(1, 0).reshape({3 * 70, columns});
+      EXPECT_TRUE(at::equal(first.index_select(0, layout.padded_index().to_packed), kernels));
+      EXPECT_TRUE(columns == 1 || !at::equal(heads.select(1, 1), heads.select(1, 2)));
+    }
+  }
+}
+
+TEST(PackedLayout, PaddedPlacesGoThereAndBack) {
+  const PackedLayout layout = test::layout_of({2, 0, 3});
+  const PaddedIndex& index = layout.padded_index();
+  EXPECT_TRUE(at::equal(index.to_packed, at::tensor({0, 1, 6, 7, 8}, at::kLong)));
+  EXPECT_TRUE(at::equal(index.to_padded, at::tensor({0, 1, 0, 0, 0, 0, 2, 3, 4}, at::kLong)));
+  EXPECT_TRUE(at::equal(index.used.flatten(), at::tensor({1, 1, 0, 0, 0, 0, 1, 1, 1}, at::kFloat)));
 }
 
 TEST(Dropout, SharesAndCorrelationsAreThoseOfIndependentDraws) {

@@ -37,19 +37,43 @@ TEST(Precision, FallsBackWhereBf16WouldBeSlow) {
   const Precision effective = effective_precision(Precision::kBFloat16, at::kCPU);
   EXPECT_EQ(precision_warning(Precision::kBFloat16, at::kCPU).empty(), effective == Precision::kBFloat16);
   EXPECT_EQ(effective_precision(Precision::kFloat32, at::kCPU), Precision::kFloat32);
+  EXPECT_EQ(effective_precision(Precision::kBFloat16, at::kCUDA, 75), Precision::kFloat32);
+  EXPECT_NE(precision_warning(Precision::kBFloat16, at::kCUDA, 75).find("GPU"), std::string::npos);
+  EXPECT_EQ(effective_precision(Precision::kBFloat16, at::kCUDA, 80), Precision::kBFloat16);
+  EXPECT_EQ(precision_warning(Precision::kBFloat16, at::kCUDA, 90), "");
 }
 
 TEST(RelativeBias, TableAndGradientFollowTheBuckets) {
   const RelativeBuckets buckets{.buckets = 8, .max_distance = 16, .bidirectional = false};
   const at::Tensor weight = test::normal({8, 2}, 1);
-  const at::Tensor table = bias_table(weight, buckets, 20);
+  const DistanceIndex distances(buckets);
+  const at::Tensor index = distances.of(20, at::kCPU), table = bias_table(weight, index);
   EXPECT_EQ(table[1][19 - 3].item<float>(), weight[3][1].item<float>());  // key 3 before the query
   EXPECT_EQ(table[0][19 + 5].item<float>(), weight[0][0].item<float>());  // keys behind share bucket 0
   EXPECT_EQ(table[0][0].item<float>(), weight[7][0].item<float>());
-  at::Tensor gradient = at::zeros_like(weight);
-  add_bias_gradient(at::ones_like(table), buckets, gradient);
-  EXPECT_EQ(gradient.sum().item<double>(), 2 * 39.0);
-  EXPECT_EQ(gradient[0][0].item<double>(), 20.0);
+  const auto gradient_of = [&](const at::Tensor& dtable) {
+    at::Tensor gradient = at::zeros_like(weight);
+    add_bias_gradient(dtable, index, gradient);
+    return gradient;
+  };
+  const at::Tensor ones = gradient_of(at::ones_like(table));
+  EXPECT_EQ(ones.sum().item<double>(), 2 * 39.0);
+  EXPECT_EQ(ones[0][0].item<double>(), 20.0);
+  const at::Tensor dtable = test::normal({2, 39}, 2), kernels = gradient_of(dtable);
+  const ForceComposite composite;
+  EXPECT_LT(test::difference(gradient_of(dtable), kernels), 1e-5);
+}
+
+TEST(RelativeBias, AnyLengthFindsItsBuckets) {
+  const RelativeBuckets buckets{.buckets = 32, .max_distance = 128, .bidirectional = true};
+  const DistanceIndex distances(buckets);
+  // Shorter than what is kept, longer than it, and shorter again.
+  for (const std::int64_t longest : {7, 300, 1, 128}) {
+    const at::Tensor index = distances.of(longest, at::kCPU);
+    ASSERT_EQ(index.size(0), 2 * longest - 1);
+    for (std::int64_t d = 1 - longest; d < longest; ++d)
+      ASSERT_EQ(index[longest - 1 + d].item<std::int64_t>(), buckets.bucket(d));
+  }
 }
 
 }  // namespace

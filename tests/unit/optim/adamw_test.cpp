@@ -5,6 +5,8 @@
 
 #include <cmath>
 
+#include "nn/packed.h"
+
 namespace genrec {
 namespace {
 
@@ -51,6 +53,30 @@ TEST(AdamW, FollowsTheDefinition) {
     }
     EXPECT_EQ(optimizer.steps(), 3);
   }
+}
+
+/// Parameters, moments and bf16 copies after three steps; gradients only in the entries, as a model's.
+std::vector<at::Tensor> after_three_steps() {
+  ParameterStore store = make_store(Precision::kBFloat16);
+  fill(store);
+  at::Tensor inside = at::zeros_like(store.flat_values());
+  for (const ParameterStore::Entry& entry : store.entries())
+    inside.narrow(0, entry.offset, entry.count).fill_(1);
+  store.flat_values().mul_(inside);
+  store.flat_gradients().mul_(inside);
+  AdamW optimizer(store, {.weight_decay = 0.1});
+  for (int t = 0; t < 3; ++t) optimizer.step(0.01, 0.25);
+  EXPECT_EQ(store.flat_values().mul(1 - inside).abs().max().item<float>(), 0) << "between the entries";
+  return {store.flat_values(), optimizer.exp_avg(), optimizer.exp_avg_sq(), store.flat_computes()};
+}
+
+TEST(AdamW, AtenOperationsEqualTheKernels) {
+  const std::vector<at::Tensor> kernels = after_three_steps();
+  const ForceComposite forced;
+  const std::vector<at::Tensor> composite = after_three_steps();
+  for (std::size_t i = 0; i < 3; ++i)
+    EXPECT_LT((kernels[i] - composite[i]).abs().max().item<float>(), 1e-6F) << i;
+  EXPECT_TRUE(at::equal(composite[3], composite[0].to(at::kBFloat16))) << "copies are renewed";
 }
 
 TEST(AdamW, ThreadsDoNotChangeTheStep) {

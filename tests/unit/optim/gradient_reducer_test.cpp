@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
+
 namespace genrec {
 namespace {
 
@@ -75,6 +77,57 @@ TEST(GradientReducer, FinishStartsWhatNobodyAnnounced) {
   EXPECT_EQ(reducer.started(), 1u);
   reducer.finish();
   EXPECT_TRUE(store.flat_gradients().eq(2).all().item<bool>());
+}
+
+/// As NCCL on one rank, on host memory: a sum is what it was.
+class CountingSums : public DeviceReducer {
+ public:
+  void start_sum(float* data, std::size_t count, void*) override {
+    begins.push_back(data);
+    elements += static_cast<std::int64_t>(count);
+  }
+  void finish(void*) override { ++finished; }
+  std::vector<const float*> begins;
+  std::int64_t elements = 0;
+  int finished = 0;
+};
+
+TEST(GradientReducer, DeviceSumsAreUsedOnOneRankToo) {
+  ParameterStore store = make_store();
+  const auto world = make_single_communicator();
+  CountingSums sums;
+  GradientReducer reducer(store, *world, &sums, 1000);
+  reducer.begin();
+  reducer.ready(3);
+  reducer.ready(2);
+  EXPECT_EQ(sums.begins.size(), 1U) << "beside the backward pass";
+  reducer.finish();
+  EXPECT_EQ(sums.begins.size(), 2U);
+  EXPECT_EQ(sums.begins.back(), store.flat_gradients().const_data_ptr<float>());
+  EXPECT_EQ(sums.elements, store.flat_gradients().numel());
+  EXPECT_EQ(sums.finished, 1);
+}
+
+/// References to a store's gradients after the store and its reducer are gone, our own left out.
+std::size_t leaked(bool finishes) {
+  std::optional<ParameterStore> store = make_store();
+  const at::Tensor gradients = store->flat_gradients();
+  Twin world;
+  std::optional<GradientReducer> reducer;
+  reducer.emplace(*store, world, nullptr, 1000);
+  reducer->begin();
+  reducer->ready(3);
+  reducer->ready(2);
+  EXPECT_EQ(reducer->started(), 1U);
+  if (finishes) reducer->finish();
+  reducer.reset();
+  store.reset();
+  return gradients.use_count() - 1;
+}
+
+TEST(GradientReducer, BuffersOutliveSumsThatNobodyWaitedFor) {
+  EXPECT_EQ(leaked(true), 0U);
+  EXPECT_EQ(leaked(false), 1U);
 }
 
 TEST(GradientReducer, OneProcessNeedsNoSums) {
