@@ -1,6 +1,8 @@
 #include "data/load_dataset.h"
 
 #include <algorithm>
+#include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "base/error.h"
@@ -8,28 +10,41 @@
 #include "data/readers/letter_json.h"
 #include "data/synthetic.h"
 #include "data/whole_dataset.h"
+#include "io/failure.h"
 
 namespace genrec {
 namespace {
 
 constexpr std::string_view kHistories = ".inter.json";
 
-/// data.name, or the one name for which the folder has histories.
-std::string name_in(const DataOptions& options) {
-  if (!std::filesystem::is_directory(options.dir)) {
-    throw MissingInput("data.dir = " + options.dir + ": no such folder");
-  }
-  if (!options.name.empty()) return options.name;
+/// NAME of every NAME.inter.json in the folder, sorted.
+std::vector<std::string> names_in(const std::filesystem::path& dir) {
+  namespace fs = std::filesystem;
+  std::error_code failed;
   std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(options.dir)) {
-    const std::string file = entry.path().filename().string();
+  for (fs::directory_iterator entry(dir, failed), end; !failed && entry != end; entry.increment(failed)) {
+    const std::string file = entry->path().filename().string();
     if (file.ends_with(kHistories)) names.push_back(file.substr(0, file.size() - kHistories.size()));
   }
+  if (failed) throw system_failure("read the folder", dir, failed.value());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+/// data.name, or the one name for which the folder has histories.
+std::string name_in(const DataOptions& options) {
+  std::error_code failed;
+  if (!std::filesystem::is_directory(options.dir, failed)) {
+    const bool absent = !failed || failed == std::errc::no_such_file_or_directory;
+    throw MissingInput("data.dir = " + options.dir + ": no such folder" +
+                       (absent ? "" : " (" + failed.message() + ")") + "; name one that holds a dataset");
+  }
+  if (!options.name.empty()) return options.name;
+  const std::vector<std::string> names = names_in(options.dir);
   if (names.size() == 1) return names.front();
   if (names.empty()) {
     throw MissingInput("data.dir = " + options.dir + ": expected a file NAME.inter.json in it, found none");
   }
-  std::sort(names.begin(), names.end());
   std::string list;
   for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
   throw UsageError("data.dir = " + options.dir + " holds several datasets: choose one with data.name (" +
@@ -58,7 +73,8 @@ Dataset load_dataset(const DataOptions& options, std::uint64_t seed, int rank, i
   }
   WholeDataset whole = read_whole(options, seed, repairs);
   if (whole.users() == 0 || whole.catalogue.size() == 0) {
-    const std::string file = options.file.empty() ? options.dir + "/" + whole.name + std::string(kHistories) : options.file;
+    const std::string file =
+        options.file.empty() ? options.dir + "/" + whole.name + std::string(kHistories) : options.file;
     throw DataError(file + ": no " + (whole.users() == 0 ? "user" : "item") +
                     " in it; expected at least one user with 4 items");
   }
@@ -71,13 +87,16 @@ Dataset load_dataset(const DataOptions& options, std::uint64_t seed, int rank, i
 }
 
 std::filesystem::path index_file(const DataOptions& options) {
+  std::error_code unreadable;
   std::filesystem::path path;
   if (!options.file.empty()) {
+    const bool there = std::filesystem::exists(options.file, unreadable);
+    if (there && holds_identifiers(options.file)) return options.file;
     path = std::filesystem::path(options.file).replace_extension(".index.json");
   } else if (!options.dir.empty()) {
     path = std::filesystem::path(options.dir) / (name_in(options) + ".index.json");
   }
-  return std::filesystem::exists(path) ? path : std::filesystem::path();
+  return std::filesystem::exists(path, unreadable) ? path : std::filesystem::path();
 }
 
 }  // namespace genrec

@@ -26,7 +26,8 @@ struct DataOptions {
 [[nodiscard]] Dataset load_dataset(const DataOptions& options, std::uint64_t seed, int rank, int ranks,
                                    DatasetRepairs& repairs);
 
-/// NAME.index.json of the dataset that the options name; "" when there is none.
+/// Where the identifiers of the dataset that the options name are: the HDF5 dataset itself when it holds
+/// them, else its NAME.index.json; "" when there are none.
 [[nodiscard]] std::filesystem::path index_file(const DataOptions& options);
 
 }  // namespace genrec

@@ -133,4 +133,18 @@ std::string clean_text(std::string_view text) {
   return characters(clean) >= kLongestText ? std::string() : clean;
 }
 
+std::string uncleaned_text(std::string_view clean) {
+  if (clean_text(clean) == clean) return std::string(clean);
+  std::string text;
+  for (std::size_t i = 0; i < clean.size(); ++i) {
+    if (clean[i] == '&') {
+      text += "&amp;";
+    } else {
+      text += clean[i];
+      if (opens_tag(clean.substr(i))) text += "<!>";  // of "<<!>b>", cleaning leaves "<b>"
+    }
+  }
+  return text;
+}
+
 }  // namespace genrec

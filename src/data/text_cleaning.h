@@ -13,4 +13,7 @@ inline constexpr std::int64_t kLongestText = 2000;
 /// kLongestText characters or more. `text` is UTF-8.
 [[nodiscard]] std::string clean_text(std::string_view text);
 
+/// The reverse for a result of clean_text: a text that clean_text turns into `clean`; mostly `clean` itself.
+[[nodiscard]] std::string uncleaned_text(std::string_view clean);
+
 }  // namespace genrec

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "data/virtual_shards.h"
-#include "io/sha256.h"
 
 namespace genrec {
 namespace {
@@ -77,23 +76,31 @@ void count_gaps(std::span<const std::int32_t> lengths, const Catalogue& catalogu
   }
 }
 
-std::string fingerprint(const WholeDataset& whole) {
-  Sha256 hash;
-  const auto add_count = [&hash](std::size_t count) {
-    const auto value = static_cast<std::uint64_t>(count);
-    hash.update(std::as_bytes(std::span(&value, 1)));
-  };
-  add_count(whole.offsets.size());
-  hash.update(std::as_bytes(std::span(whole.offsets)));
-  hash.update(std::as_bytes(std::span(whole.items)));
-  for (const auto* texts : {&whole.catalogue.titles, &whole.catalogue.descriptions}) {
+Fingerprint::Fingerprint(std::span<const std::int64_t> offsets) {
+  add_count(offsets.size());
+  hash_.update(std::as_bytes(offsets));
+}
+
+void Fingerprint::add_count(std::size_t count) {
+  const auto value = static_cast<std::uint64_t>(count);
+  hash_.update(std::as_bytes(std::span(&value, 1)));
+}
+
+std::string Fingerprint::finish(const Catalogue& catalogue) {
+  for (const auto* texts : {&catalogue.titles, &catalogue.descriptions}) {
     add_count(texts->size());
     for (const std::string& text : *texts) {
       add_count(text.size());
-      hash.update(text);
+      hash_.update(text);
     }
   }
-  return hash.finish();
+  return hash_.finish();
+}
+
+std::string fingerprint(const WholeDataset& whole) {
+  Fingerprint print(whole.offsets);
+  print.add_items(whole.items);
+  return print.finish(whole.catalogue);
 }
 
 Dataset share_of_rank(WholeDataset whole, std::int32_t shards, std::uint64_t seed, int rank, int ranks) {

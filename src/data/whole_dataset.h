@@ -6,6 +6,7 @@
 
 #include "data/dataset.h"
 #include "data/repairs.h"
+#include "io/sha256.h"
 
 namespace genrec {
 
@@ -38,7 +39,19 @@ void count(const WholeDataset& whole, DatasetRepairs& repairs);
 void count_gaps(std::span<const std::int32_t> lengths, const Catalogue& catalogue, DatasetRepairs& repairs);
 
 /// SHA-256 over history lengths, items in order, titles and descriptions: the same for equal content in
-/// whatever format it was stored.
+/// whatever format it was stored. Items may come in blocks.
+class Fingerprint {
+ public:
+  explicit Fingerprint(std::span<const std::int64_t> offsets);
+  void add_items(std::span<const ItemId> items) { hash_.update(std::as_bytes(items)); }
+  /// The object may not be used after.
+  [[nodiscard]] std::string finish(const Catalogue& catalogue);
+
+ private:
+  void add_count(std::size_t count);
+  Sha256 hash_;
+};
+
 [[nodiscard]] std::string fingerprint(const WholeDataset& whole);
 
 /// What one rank keeps: its users' histories (VirtualShards), everything else whole.

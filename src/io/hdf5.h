@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -11,10 +12,12 @@
 
 namespace genrec {
 
+class Hdf5Input;
+
 /// Writes an HDF5 file under a temporary name beside `path`; commit() sets the root attribute `complete` = 1,
 /// flushes, syncs and renames, so that `path` is always either the old file or the whole new one. Without
-/// commit() the temporary file is removed. Every dataset gets an attribute `sha256` of its bytes. Object
-/// paths are absolute
+/// commit() the temporary file is removed. Every dataset gets an attribute `sha256` of its bytes, and the
+/// root an attribute `writer`, by which readers expect these. Object paths are absolute
 /// ("/model/shared.weight"); missing groups are made. Errors (disk full) throw InputOutputError.
 class Hdf5Writer {
  public:
@@ -44,6 +47,13 @@ class Hdf5Writer {
   std::unique_ptr<Impl> impl_;
 };
 
+/// What the checksums of a file's datasets say.
+struct Hdf5Checksums {
+  std::int64_t checked = 0;         ///< datasets with a checksum
+  std::int64_t unchecked = 0;       ///< datasets without one
+  std::vector<std::string> faults;  ///< one line each; in our own files, a missing checksum is one
+};
+
 /// Reads an HDF5 file. Throws MissingInput when it does not exist, InputOutputError when it cannot be read or
 /// a checksum differs (naming file, dataset and remedy), DataError when a dataset is absent or of another
 /// type than asked for.
@@ -68,22 +78,31 @@ class Hdf5Reader {
   template <typename T>
   [[nodiscard]] std::vector<T> read_rows(const std::string& object, std::int64_t begin,
                                          std::int64_t end) const;
+  /// All rows in order, `rows` at a time: `sink(first row, values)`. Checks the checksum at the end (where
+  /// the file has one): when it throws, what the sink was given is worth nothing.
+  template <typename T>
+  void read_blocks(const std::string& object, std::int64_t rows,
+                   const std::function<void(std::int64_t begin, std::span<const T> block)>& sink) const;
   [[nodiscard]] std::vector<std::string> read_strings(const std::string& object) const;
   [[nodiscard]] std::string read_text(const std::string& object) const;
   [[nodiscard]] bool has_attribute(const std::string& object, const std::string& name) const;
   [[nodiscard]] std::string text_attribute(const std::string& object, const std::string& name) const;
   [[nodiscard]] std::int64_t integer_attribute(const std::string& object, const std::string& name) const;
   [[nodiscard]] double real_attribute(const std::string& object, const std::string& name) const;
-  /// Checks the checksum of every dataset; one line a fault, empty when all is well.
-  [[nodiscard]] std::vector<std::string> verify() const;
+  /// Reads every dataset and compares it with its checksum.
+  [[nodiscard]] Hdf5Checksums check_checksums() const;
+  /// The faults alone; empty also for a file without any checksum.
+  [[nodiscard]] std::vector<std::string> verify() const { return check_checksums().faults; }
   /// Absolute paths of all datasets, sorted.
   [[nodiscard]] std::vector<std::string> datasets() const;
   [[nodiscard]] const std::filesystem::path& path() const;
 
  private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  std::unique_ptr<Hdf5Input> input_;
 };
+
+/// Whether a file begins like HDF5; false also when it cannot be read.
+[[nodiscard]] bool has_hdf5_signature(const std::filesystem::path& path);
 
 [[nodiscard]] std::string hdf5_version();
 

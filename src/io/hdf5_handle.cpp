@@ -8,7 +8,6 @@
 
 #include "io/failure.h"
 #include "io/hdf5.h"
-#include "io/sha256.h"
 
 namespace genrec {
 
@@ -80,12 +79,6 @@ Hdf5Handle hdf5_text_type(std::size_t size) {
   H5Tset_strpad(type.get(), H5T_STR_NULLPAD);
   H5Tset_cset(type.get(), H5T_CSET_UTF8);
   return type;
-}
-
-std::string sha256_of_strings(const std::vector<std::string>& values) {
-  Sha256 hash;
-  for (const std::string& value : values) hash.update(std::string_view(value.c_str(), value.size() + 1));
-  return hash.finish();
 }
 
 std::string hdf5_version() {

@@ -3,7 +3,6 @@
 
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "base/error.h"
 #include "io/host_array.h"
@@ -42,12 +41,11 @@ void start_hdf5();
 /// UTF-8 text of `size` bytes, shorter ones padded with zeros; size H5T_VARIABLE: each of its own length.
 [[nodiscard]] Hdf5Handle hdf5_text_type(std::size_t size);
 
-/// What the attribute `sha256` of a dataset of strings covers: every string and a zero byte.
-[[nodiscard]] std::string sha256_of_strings(const std::vector<std::string>& values);
-
-/// The attribute that says that a file was written to its end.
+/// The root attribute that says that a file was written to its end.
 inline constexpr char kCompleteAttribute[] = "complete";
-inline constexpr char kChecksumAttribute[] = "sha256";
+/// The root attribute that tells our own files, and its value.
+inline constexpr char kWriterAttribute[] = "writer";
+inline constexpr char kWriterName[] = "genrec_dist";
 /// The attribute that tells bfloat16 from the 16-bit integers which hold it, and its value.
 inline constexpr char kTypeAttribute[] = "dtype";
 inline constexpr char kBFloat16Name[] = "bfloat16";

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "io/hdf5.h"
+#include "io/hdf5_checksum.h"
 #include "io/hdf5_driver.h"
 #include "io/hdf5_handle.h"
 #include "io/sha256.h"
@@ -128,6 +129,7 @@ void refuse_zero_bytes(const std::filesystem::path& path, const std::string& obj
 Hdf5Writer::Hdf5Writer(std::filesystem::path path) {
   start_hdf5();
   impl_ = std::make_unique<Impl>(std::move(path));
+  attribute("/", kWriterAttribute, std::string(kWriterName));
   attribute("/", kCompleteAttribute, std::int64_t{0});
 }
 

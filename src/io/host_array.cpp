@@ -18,12 +18,6 @@ constexpr ElementType element_type_of() {
   if constexpr (std::is_same_v<T, std::uint64_t>) return ElementType::kUInt64;
 }
 
-std::string shape_text(const std::vector<std::int64_t>& shape) {
-  std::string text = "[";
-  for (const std::int64_t extent : shape) text += (text.size() > 1 ? ", " : "") + std::to_string(extent);
-  return text + "]";
-}
-
 float from_bfloat16(std::uint16_t bits) {
   return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
 }
@@ -94,6 +88,12 @@ const char* element_name(ElementType type) {
   throw Error(ExitCode::kInternal, "unknown element type");
 }
 
+std::string text_of_shape(std::span<const std::int64_t> shape) {
+  std::string text = "[";
+  for (const std::int64_t extent : shape) text += (text.size() > 1 ? ", " : "") + std::to_string(extent);
+  return text + "]";
+}
+
 std::int64_t HostArray::count() const {
   std::int64_t product = 1;
   for (const std::int64_t extent : shape) product *= extent;
@@ -131,7 +131,7 @@ HostArray HostArray::of(std::span<const T> values, std::vector<std::int64_t> sha
   HostArray array{element_type_of<T>(), std::move(shape), {}};
   if (array.count() != static_cast<std::int64_t>(values.size())) {
     throw Error(ExitCode::kInternal, std::to_string(values.size()) + " values given for an array of shape " +
-                                         shape_text(array.shape));
+                                         text_of_shape(array.shape));
   }
   const auto raw = std::as_bytes(values);
   array.bytes.assign(raw.begin(), raw.end());

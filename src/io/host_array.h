@@ -11,6 +11,8 @@ namespace genrec {
 enum class ElementType { kFloat32, kFloat64, kFloat16, kBFloat16, kInt32, kInt64, kUInt8, kUInt64 };
 [[nodiscard]] std::size_t element_size(ElementType type);
 [[nodiscard]] const char* element_name(ElementType type);  ///< "f32", "bf16", ...
+/// "[2, 3]".
+[[nodiscard]] std::string text_of_shape(std::span<const std::int64_t> shape);
 
 /// A row-major array in host memory with its type: what passes between files and tensors.
 struct HostArray {

@@ -107,7 +107,8 @@ class Builder final : public Events {
   bool end_object() override { return close(); }
   bool end_array() override { return close(); }
   bool key(std::string& name) override {
-    if (!open_.back().names.insert(name).second) fail(offset(), "the key \"" + name + "\" occurs twice");
+    if (!open_.back().names.insert(name).second)
+      fail(offset(), "the key " + Json(name).dump() + " occurs twice");
     open_.back().key = std::move(name);
     return true;
   }
@@ -169,8 +170,7 @@ class Finder final : public Events {
   bool end_object() override { return close(); }
   bool end_array() override { return close(); }
   bool key(std::string& name) override {
-    open_.back().step = "/";
-    for (const char c : name) open_.back().step += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
+    open_.back().step = json_step(name);
     return true;
   }
 
@@ -214,6 +214,12 @@ Json parse_json(std::string_view text, const std::filesystem::path& path) {
   Builder builder(text, path);
   builder.run();
   return builder.take();
+}
+
+std::string json_step(std::string_view key) {
+  std::string step = "/";
+  for (const char c : key) step += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
+  return step;
 }
 
 std::int64_t json_line(const std::filesystem::path& path, const std::string& pointer) {

@@ -52,6 +52,11 @@ bool natural_less(std::string_view a, std::string_view b) {
 
 }  // namespace
 
+bool is_symbol(std::string_view text) {
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == '\x7f'; };
+  return !text.empty() && std::none_of(text.begin(), text.end(), is_control);
+}
+
 IdentifierTable::IdentifierTable(std::vector<std::string> symbols, std::vector<std::int64_t> offsets,
                                  std::vector<SymbolId> codes)
     : symbols_(std::move(symbols)), offsets_(std::move(offsets)), codes_(std::move(codes)) {

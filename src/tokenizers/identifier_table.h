@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/types.h"
@@ -47,9 +48,12 @@ class IdentifierTable {
   std::vector<SymbolId> codes_;
 };
 
+/// A symbol of a file is a text of at least one character, none of them a control character.
+[[nodiscard]] bool is_symbol(std::string_view text);
+
 /// LETTER's format: {"0": ["<a_1>", "<b_2>"], ...}. Throws DataError naming file, line and item for a
-/// missing item (`items` of them are expected) or one too many, an empty identifier or a symbol that is no
-/// text; collisions are allowed (the caller reports them).
+/// missing item (`items` of them are expected) or one too many, an empty identifier or what is no symbol;
+/// collisions are allowed (the caller reports them).
 [[nodiscard]] IdentifierTable read_index_json(const std::filesystem::path& path, std::int64_t items);
 /// Atomically, a line an item. Throws InputOutputError.
 void write_index_json(const std::filesystem::path& path, const IdentifierTable& table);

@@ -16,11 +16,18 @@ namespace {
   throw DataError(path.string() + ": line " + std::to_string(json_line(path, pointer)) + ": " + what);
 }
 
-/// JSON pointer to a member.
-std::string member(std::string_view key) {
-  std::string pointer = "/";
-  for (const char c : key) pointer += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
-  return pointer;
+/// For a file that may not be one of identifiers at all.
+constexpr const char* kRemedy =
+    "; correct it, or give an identifier table (NAME.index.json; the tokenize command makes one)";
+
+/// On one line whatever is in it.
+std::string one_line(const Json& value) {
+  return value.dump(-1, ' ', true);
+}
+
+std::string found(const Json& value) {
+  if (value.is_array()) return "an empty list";
+  return std::string("a value of type ") + value.type_name();
 }
 
 /// The row that a key names, or -1.
@@ -35,24 +42,27 @@ std::int64_t row_of(std::string_view key, std::int64_t items) {
 
 IdentifierTable read_index_json(const std::filesystem::path& path, std::int64_t items) {
   const Json root = read_json(path);
-  if (!root.is_object()) fail(path, "", "expected one object {\"item\": [\"symbol\", ...]}");
+  if (!root.is_object())
+    fail(path, "", std::string("expected one object {\"item\": [\"symbol\", ...]}") + kRemedy);
   const std::string range = "the dataset has the items 0 to " + std::to_string(items - 1);
   std::vector<std::vector<std::string>> identifiers(static_cast<std::size_t>(items));
   for (const auto& [key, value] : root.items()) {
     const std::int64_t row = row_of(key, items);
-    if (row < 0) fail(path, member(key), "item \"" + key + "\": " + range);
+    if (row < 0) fail(path, json_step(key), "item " + one_line(key) + ": " + range + kRemedy);
     if (!value.is_array() || value.empty()) {
-      fail(path, member(key), "item " + key + ": expected a list of at least one symbol");
+      fail(path, json_step(key),
+           "item " + key + ": expected a list of symbols such as [\"<a_1>\", \"<b_2>\"], found " +
+               found(value) + kRemedy);
     }
     auto& identifier = identifiers[static_cast<std::size_t>(row)];
     for (std::size_t position = 0; position < value.size(); ++position) {
-      const bool is_symbol =
-          value[position].is_string() && !value[position].get_ref<const std::string&>().empty();
-      if (!is_symbol) {
-        fail(path, member(key).append("/").append(std::to_string(position)),
-             "item " + key + ", symbol " + value[position].dump() + ": expected a text such as \"<a_12>\"");
+      const Json& symbol = value[position];
+      if (!symbol.is_string() || !is_symbol(symbol.get_ref<const std::string&>())) {
+        fail(path, json_step(key).append("/").append(std::to_string(position)),
+             "item " + key + ", symbol " + one_line(symbol) +
+                 ": expected a text without control characters, such as \"<a_12>\"" + kRemedy);
       }
-      identifier.push_back(value[position].get<std::string>());
+      identifier.push_back(symbol.get<std::string>());
     }
   }
   for (std::size_t item = 0; item < identifiers.size(); ++item) {

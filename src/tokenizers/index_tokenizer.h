@@ -5,8 +5,12 @@
 
 namespace genrec {
 
-/// Takes the identifiers from an index.json; the items that data.max-items left out of the dataset are left
-/// out here too.
+/// The identifiers that a file has for the dataset's items: an index.json, or HDF5 with identifiers in it
+/// (dataset, checkpoint). The items that data.max-items left out of the dataset are left out here too. Throws
+/// DataError when the file is for another number of items.
+[[nodiscard]] IdentifierTable read_identifiers_for(const Dataset& dataset, const std::filesystem::path& path);
+
+/// Takes the identifiers from a file (read_identifiers_for).
 class IndexTokenizer : public ItemTokenizer {
  public:
   explicit IndexTokenizer(std::filesystem::path path) : path_(std::move(path)) {}

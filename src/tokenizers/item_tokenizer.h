@@ -24,7 +24,8 @@ struct CidOptions {
 
 struct TokenizerOptions {
   std::string method = "auto";  ///< auto: index when the dataset has one, else cid
-  std::string index;  ///< an index.json to read; "": index_file() of data/load_dataset.h, set by app
+  /// A file with identifiers (index.json, or HDF5); "": index_file() of data/load_dataset.h, set by app.
+  std::string index;
   CidOptions cid;
   std::uint64_t seed = 42;
 };

@@ -10,8 +10,9 @@ std::unique_ptr<ItemTokenizer> make_item_tokenizer(const TokenizerOptions& optio
   const std::string method = options.method == "auto" ? (has_index ? "index" : "cid") : options.method;
   if (method == "index") {
     if (!has_index) {
-      throw MissingInput("tokenizer.method = index, but the dataset has no NAME.index.json: name one with " +
-                         std::string("tokenizer.index, or choose another method"));
+      throw MissingInput(
+          "tokenizer.method = index, but the dataset has no identifiers (in data.file, or beside it as "
+          "NAME.index.json): name a file with tokenizer.index, or choose another method");
     }
     return std::make_unique<IndexTokenizer>(options.index);
   }

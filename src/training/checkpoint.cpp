@@ -1,9 +1,9 @@
 #include "training/checkpoint.h"
 
-#include <numeric>
-
 #include "base/error.h"
+#include "data/readers/hdf5_dataset.h"
 #include "io/hdf5.h"
+#include "tokenizers/identifier_hdf5.h"
 
 namespace genrec {
 namespace {
@@ -19,31 +19,6 @@ WeightMap read_weights(const Hdf5Reader& file, const std::string& group) {
   WeightMap weights;
   for (const std::string& name : file.list(group)) weights.emplace(name, file.read(group + "/" + name));
   return weights;
-}
-
-/// Symbols of all identifiers one behind the other, the lengths, and the symbols' names.
-void write_table(Hdf5Writer& file, const std::string& group, const IdentifierTable& table) {
-  std::vector<std::int32_t> lengths(static_cast<std::size_t>(table.items()));
-  for (std::size_t i = 0; i < lengths.size(); ++i) {
-    lengths[i] = static_cast<std::int32_t>(table.offsets()[i + 1] - table.offsets()[i]);
-  }
-  file.write(group + "/identifiers", table.codes());
-  file.write(group + "/identifier_lengths", lengths);
-  file.write_strings(group + "/symbols", table.symbols());
-}
-
-IdentifierTable read_table(const Hdf5Reader& file, const std::string& group) {
-  const auto lengths = file.read<std::int32_t>(group + "/identifier_lengths");
-  std::vector<std::int64_t> offsets(lengths.size() + 1, 0);
-  std::partial_sum(lengths.begin(), lengths.end(), offsets.begin() + 1,
-                   [](std::int64_t sum, std::int64_t length) { return sum + length; });
-  auto codes = file.read<SymbolId>(group + "/identifiers");
-  if (offsets.back() != static_cast<std::int64_t>(codes.size())) {
-    throw DataError(file.path().string() + ", " + group + ": the identifiers have " +
-                    std::to_string(codes.size()) + " symbols, their lengths add up to " +
-                    std::to_string(offsets.back()) + "; take another checkpoint");
-  }
-  return IdentifierTable(file.read_strings(group + "/symbols"), std::move(offsets), std::move(codes));
 }
 
 std::string history_group(std::size_t iteration) {
@@ -94,7 +69,6 @@ void check_schema(const Hdf5Reader& file) {
 void write_checkpoint(const std::filesystem::path& path, const CheckpointState& state) {
   Hdf5Writer file(path);
   file.attribute("/", "schema_version", kSchemaVersion);
-  file.attribute("/", "writer", std::string(kWriter));
   file.attribute("/", "git", state.git);
   file.write_text("/config", state.config);
   file.write_text("/model_config", state.model_config);
@@ -110,9 +84,9 @@ void write_checkpoint(const std::filesystem::path& path, const CheckpointState& 
   file.write_strings("/tokenizer/vocabulary", state.vocabulary);
   file.attribute("/tokenizer", "text_pieces", static_cast<std::int64_t>(state.text_pieces));
   file.write("/tokenizer/spiece", std::vector<std::uint8_t>(state.spiece.begin(), state.spiece.end()));
-  write_table(file, "/items", state.identifiers);
+  write_identifiers(file, kIdentifierGroup, state.identifiers);
   for (std::size_t k = 0; k < state.history.size(); ++k)
-    write_table(file, history_group(k), state.history[k]);
+    write_identifiers(file, history_group(k), state.history[k]);
   file.commit();
 }
 
@@ -130,7 +104,7 @@ CheckpointState read_checkpoint(const std::filesystem::path& path, CheckpointPar
   state.spiece.assign(bytes.begin(), bytes.end());
   state.vocabulary = file.read_strings("/tokenizer/vocabulary");
   state.text_pieces = static_cast<TokenId>(file.integer_attribute("/tokenizer", "text_pieces"));
-  state.identifiers = read_table(file, "/items");
+  state.identifiers = read_identifiers(file, kIdentifierGroup);
   if (parts == CheckpointParts::kModel) return state;
 
   state.aligned = read_weights(file, "/aligned");
@@ -141,7 +115,7 @@ CheckpointState read_checkpoint(const std::filesystem::path& path, CheckpointPar
     state.optimizer->step = file.integer_attribute("/optimizer", "step");
   }
   for (std::size_t k = 0; file.has(history_group(k)); ++k)
-    state.history.push_back(read_table(file, history_group(k)));
+    state.history.push_back(read_identifiers(file, history_group(k)));
   return state;
 }
 

@@ -20,7 +20,7 @@ void flat_from_host(const WeightMap& arrays, const ParameterStore& store, const 
   const auto mismatch = [&](const std::string& name, const std::string& fault) {
     return DataError(
         "checkpoint, " + what + " of " + name + ": " + fault +
-        "; it belongs to another model: give the same model options, or begin anew with --run.resume never");
+        "; it belongs to another model: give the same model options, or begin anew with another --run.dir");
   };
   at::Tensor host = at::zeros({flat.numel()}, at::kFloat);
   for (const ParameterStore::Entry& entry : store.entries()) {

@@ -181,7 +181,6 @@ std::optional<StepReport> Trainer::Impl::step(const Seq2SeqBatch& batch, StepTot
   check_finite(report);
   const double clip = options.clip > 0 ? std::min(1.0, options.clip / report.gradient_norm) : 1.0;
   optimizer.step(report.lr, clip / totals.tokens);
-  if (!store.device().is_cpu()) store.refresh_compute();
   throughput.samples += report.samples;
   throughput.target_tokens += static_cast<std::int64_t>(totals.tokens);
   throughput.source_tokens += batch.source.size();
@@ -250,6 +249,11 @@ TrainEnd Trainer::train(const TrainHooks& hooks) {
 
 void Trainer::restore(const TrainPosition& position, const OptimizerState& state) {
   Impl& s = *impl_;
+  if (position.step > s.steps_per_epoch || position.stage_step > s.steps) {
+    throw DataError("checkpoint: it stands at step " + std::to_string(position.step) +
+                    " of an epoch that has " + std::to_string(s.steps_per_epoch) +
+                    " now: give the dataset and options that it was made with");
+  }
   const ParameterStore& store = s.model.parameters();
   flat_from_host(state.exp_avg, store, "exp_avg", s.optimizer.exp_avg());
   flat_from_host(state.exp_avg_sq, store, "exp_avg_sq", s.optimizer.exp_avg_sq());

@@ -1,6 +1,7 @@
 #include "data/readers/hdf5_dataset.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,7 +16,8 @@ namespace {
 constexpr std::int64_t kSchema = 1;
 constexpr std::int64_t kBlock = 1 << 20;  ///< items read at once
 const std::string kOffsets = "/interactions/offsets", kItems = "/interactions/items",
-                  kTitles = "/items/title", kDescriptions = "/items/description";
+                  kTitles = "/items/title", kDescriptions = "/items/description",
+                  kFingerprint = "fingerprint";
 
 [[noreturn]] void fail(const Hdf5Reader& file, const std::string& object, const std::string& what) {
   throw DataError(file.path().string() + ": " + object + ": " + what + "; make the file anew with convert");
@@ -42,6 +44,14 @@ Catalogue read_catalogue(const Hdf5Reader& file) {
   return catalogue;
 }
 
+/// The stored fingerprint names the content for whoever looks at the file; it has to be that of the content.
+void check_fingerprint(const Hdf5Reader& file, const std::string& actual) {
+  if (file.text_attribute("/", kFingerprint) == actual) return;
+  throw InputOutputError(file.path().string() + ": attribute " + kFingerprint +
+                         ": is not that of the content, which was changed or damaged since; make the file " +
+                         "anew with convert");
+}
+
 std::vector<std::int64_t> read_offsets(const Hdf5Reader& file) {
   std::vector<std::int64_t> offsets = file.read<std::int64_t>(kOffsets);
   const auto items = file.shape(kItems);
@@ -52,43 +62,70 @@ std::vector<std::int64_t> read_offsets(const Hdf5Reader& file) {
   return offsets;
 }
 
-void check_items(const Hdf5Reader& file, std::span<const ItemId> items, std::int64_t catalogue) {
-  for (const ItemId item : items) {
-    if (item < 0 || item >= catalogue) {
-      fail(file, kItems,
-           "item " + std::to_string(item) + " is not in the catalogue, which holds the items 0 to " +
-               std::to_string(catalogue - 1));
-    }
+/// Reads all items, in blocks, and hands them on. An item that is not in the catalogue is told at the end,
+/// after the checksum: in a damaged file it is the damage that counts.
+template <typename Sink>
+void read_items(const Hdf5Reader& file, std::int64_t catalogue, Sink sink) {
+  std::optional<ItemId> unknown;
+  file.read_blocks<ItemId>(kItems, kBlock, [&](std::int64_t begin, std::span<const ItemId> block) {
+    const auto found =
+        std::find_if(block.begin(), block.end(), [&](ItemId item) { return item < 0 || item >= catalogue; });
+    if (found != block.end() && !unknown) unknown = *found;
+    sink(begin, block);
+  });
+  if (unknown) {
+    fail(file, kItems,
+         "item " + std::to_string(*unknown) + " is not in the catalogue, which holds the items 0 to " +
+             std::to_string(catalogue - 1));
   }
 }
 
-/// Histories of some users, ascending. Neighbouring users are read together: a block spans those whose
-/// histories end within kBlock items of its begin (one history more than that is a block of its own).
-Interactions read_rows_of(const Hdf5Reader& file, const std::vector<std::int64_t>& offsets,
-                          std::vector<UserId> users) {
-  Interactions mine;
-  mine.offsets = {0};
-  const auto begin_of = [&](std::size_t i) { return offsets[static_cast<std::size_t>(users[i])]; };
-  const auto end_of = [&](std::size_t i) { return offsets[static_cast<std::size_t>(users[i]) + 1]; };
-  for (std::size_t first = 0; first < users.size();) {
-    std::size_t last = first + 1;
-    while (last < users.size() && end_of(last) - begin_of(first) <= kBlock) ++last;
-    const std::int64_t begin = begin_of(first);
-    const auto block = file.read_rows<ItemId>(kItems, begin, end_of(last - 1));
-    for (; first < last; ++first) {
-      mine.items.insert(mine.items.end(), block.begin() + (begin_of(first) - begin),
-                        block.begin() + (end_of(first) - begin));
-      mine.offsets.push_back(static_cast<std::int64_t>(mine.items.size()));
+/// Takes the histories of some users out of blocks of all items.
+class HistoryCollector {
+ public:
+  /// `users` ascend.
+  HistoryCollector(const std::vector<std::int64_t>& offsets, std::vector<UserId> users) : offsets_(offsets) {
+    mine_.users = std::move(users);
+    mine_.offsets = {0};
+    for (std::size_t row = 0; row < mine_.users.size(); ++row) {
+      mine_.offsets.push_back(mine_.offsets.back() + end_of(row) - begin_of(row));
+    }
+    mine_.items.resize(static_cast<std::size_t>(mine_.offsets.back()));
+  }
+
+  /// Blocks come in order.
+  void add(std::int64_t begin, std::span<const ItemId> block) {
+    const std::int64_t end = begin + static_cast<std::int64_t>(block.size());
+    for (; row_ < mine_.users.size() && begin_of(row_) < end; ++row_) {
+      const std::int64_t from = std::max(begin, begin_of(row_)), to = std::min(end, end_of(row_));
+      std::copy(block.begin() + (from - begin), block.begin() + (to - begin),
+                mine_.items.begin() + mine_.offsets[row_] + (from - begin_of(row_)));
+      if (end_of(row_) > end) return;  // goes on in the next block
     }
   }
-  mine.users = std::move(users);
-  return mine;
-}
+  Interactions take() { return std::move(mine_); }
+
+ private:
+  [[nodiscard]] std::int64_t begin_of(std::size_t row) const {
+    return offsets_[static_cast<std::size_t>(mine_.users[row])];
+  }
+  [[nodiscard]] std::int64_t end_of(std::size_t row) const {
+    return offsets_[static_cast<std::size_t>(mine_.users[row]) + 1];
+  }
+
+  const std::vector<std::int64_t>& offsets_;
+  Interactions mine_;
+  std::size_t row_ = 0;  ///< the first whose history is not complete
+};
 
 }  // namespace
 
 bool has_fingerprint(const std::filesystem::path& path) {
-  return Hdf5Reader(path).has_attribute("/", "fingerprint");
+  return Hdf5Reader(path).has_attribute("/", kFingerprint);
+}
+
+bool holds_identifiers(const std::filesystem::path& path) {
+  return Hdf5Reader(path).has(std::string(kIdentifierGroup) + "/identifiers");
 }
 
 WholeDataset read_hdf5_dataset(const std::filesystem::path& path, std::int64_t max_users) {
@@ -99,15 +136,16 @@ WholeDataset read_hdf5_dataset(const std::filesystem::path& path, std::int64_t m
   whole.catalogue = read_catalogue(file);
   whole.offsets = read_offsets(file);
   if (max_users > 0 && max_users < whole.users()) {
-    whole.items = file.read_rows<ItemId>(kItems, 0, whole.offsets[static_cast<std::size_t>(max_users)]);
     // Users beyond keep their place with nothing in it, so that limit() can count them.
-    for (auto o = whole.offsets.begin() + max_users; o != whole.offsets.end(); ++o) {
-      *o = static_cast<std::int64_t>(whole.items.size());
-    }
-  } else {
-    whole.items = file.read<ItemId>(kItems);
+    const auto last = whole.offsets.begin() + max_users;
+    std::fill(last + 1, whole.offsets.end(), *last);
   }
-  check_items(file, whole.items, whole.catalogue.size());
+  const auto kept = whole.offsets.back();
+  whole.items.reserve(static_cast<std::size_t>(kept));
+  read_items(file, whole.catalogue.size(), [&](std::int64_t begin, std::span<const ItemId> block) {
+    const auto count = std::clamp(kept - begin, std::int64_t{0}, static_cast<std::int64_t>(block.size()));
+    whole.items.insert(whole.items.end(), block.begin(), block.begin() + count);
+  });
   return whole;
 }
 
@@ -117,7 +155,6 @@ Dataset read_hdf5_share(const std::filesystem::path& path, std::int32_t shards, 
   check_schema(file);
   Dataset dataset;
   dataset.name = file.text_attribute("/", "name");
-  dataset.fingerprint = file.text_attribute("/", "fingerprint");
   dataset.catalogue = read_catalogue(file);
   dataset.items_before_limit = dataset.items();
   const std::vector<std::int64_t> offsets = read_offsets(file);
@@ -126,28 +163,36 @@ Dataset read_hdf5_share(const std::filesystem::path& path, std::int32_t shards, 
   for (std::size_t user = 0; user < dataset.lengths.size(); ++user) {
     dataset.lengths[user] = static_cast<std::int32_t>(offsets[user + 1] - offsets[user]);
   }
-  dataset.interactions =
-      read_rows_of(file, offsets, VirtualShards(dataset.lengths, shards, seed).users_of_rank(rank, ranks));
-  check_items(file, dataset.interactions.items, dataset.items());
+  HistoryCollector mine(offsets, VirtualShards(dataset.lengths, shards, seed).users_of_rank(rank, ranks));
+  Fingerprint print(offsets);
+  read_items(file, dataset.items(), [&](std::int64_t begin, std::span<const ItemId> block) {
+    print.add_items(block);
+    mine.add(begin, block);
+  });
+  dataset.interactions = mine.take();
+  dataset.fingerprint = print.finish(dataset.catalogue);
+  check_fingerprint(file, dataset.fingerprint);
   repairs.repeated_items = file.integer_attribute("/", "repeated_items");
   count_gaps(dataset.lengths, dataset.catalogue, repairs);
   return dataset;
 }
 
-void write_hdf5_dataset(const std::filesystem::path& path, const Dataset& dataset) {
+void write_hdf5_dataset(const std::filesystem::path& path, const Dataset& dataset,
+                        const std::function<void(Hdf5Writer&)>& more) {
   if (dataset.interactions.rows() != dataset.users()) {
     throw Error(ExitCode::kInternal, "write_hdf5_dataset needs the histories of all users");
   }
   Hdf5Writer file(path);
   file.attribute("/", "schema_version", kSchema);
   file.attribute("/", "name", dataset.name);
-  file.attribute("/", "fingerprint", dataset.fingerprint);
+  file.attribute("/", kFingerprint, dataset.fingerprint);
   file.attribute("/", "repeated_items",
                  repeated_items(dataset.interactions.offsets, dataset.interactions.items, dataset.items()));
   file.write(kOffsets, dataset.interactions.offsets);
   file.write(kItems, dataset.interactions.items);
   file.write_strings(kTitles, dataset.catalogue.titles);
   file.write_strings(kDescriptions, dataset.catalogue.descriptions);
+  if (more) more(file);
   file.commit();
 }
 

@@ -5,6 +5,7 @@
 #include <limits>
 #include <optional>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "base/error.h"
@@ -15,12 +16,6 @@ namespace genrec {
 namespace {
 
 constexpr std::int64_t kLargestId = std::numeric_limits<std::int32_t>::max() - 1;
-
-std::string step(std::string_view key) {
-  std::string escaped = "/";
-  for (const char c : key) escaped += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
-  return escaped;
-}
 
 /// `what` is wrong with the value that `pointer` names.
 [[noreturn]] void fail(const std::filesystem::path& path, const std::string& pointer,
@@ -44,7 +39,9 @@ std::vector<const Json*> by_id(const Json& root, const std::filesystem::path& pa
   std::int64_t beyond = kLargestId + 1;
   for (const auto& [key, value] : root.items()) {
     const auto id = parse_id(key);
-    if (!id) fail(path, step(key), what + " id \"" + key + "\": expected a whole number from 0 on");
+    if (!id) {
+      fail(path, json_step(key), what + " id " + Json(key).dump() + ": expected a whole number from 0 on");
+    }
     if (*id < static_cast<std::int64_t>(rows.size())) {
       rows[static_cast<std::size_t>(*id)] = &value;
     } else {
@@ -55,7 +52,7 @@ std::vector<const Json*> by_id(const Json& root, const std::filesystem::path& pa
   if (gap != rows.end()) {
     const auto next = std::find_if(gap, rows.end(), [](const Json* row) { return row != nullptr; });
     const std::int64_t after = next != rows.end() ? next - rows.begin() : beyond;
-    fail(path, step(std::to_string(after)),
+    fail(path, json_step(std::to_string(after)),
          what + " ids have a gap: " + std::to_string(gap - rows.begin()) + " is missing before " +
              std::to_string(after) + "; number them 0, 1, 2, ...");
   }
@@ -86,7 +83,7 @@ Catalogue read_catalogue(const std::filesystem::path& path) {
   Catalogue catalogue;
   const auto rows = by_id(root, path, "item");
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    const std::string pointer = step(std::to_string(i));
+    const std::string pointer = json_step(std::to_string(i));
     if (!rows[i]->is_object()) {
       fail(path, pointer, "item " + std::to_string(i) + ": expected an object with \"title\"");
     }
@@ -102,7 +99,7 @@ void read_histories(const std::filesystem::path& path, std::optional<std::int64_
   const Json root = read_json(path);
   const auto rows = by_id(root, path, "user");
   for (std::size_t user = 0; user < rows.size(); ++user) {
-    const std::string pointer = step(std::to_string(user));
+    const std::string pointer = json_step(std::to_string(user));
     if (!rows[user]->is_array()) {
       fail(path, pointer, "user " + std::to_string(user) + ": expected a list of item ids");
     }
@@ -134,7 +131,8 @@ WholeDataset read_letter_json(const std::filesystem::path& dir, const std::strin
   WholeDataset whole;
   whole.name = name;
   std::optional<std::int64_t> items;
-  if (std::filesystem::exists(item_file)) {
+  std::error_code unreadable;
+  if (std::filesystem::exists(item_file, unreadable)) {
     whole.catalogue = read_catalogue(item_file);
     items = whole.catalogue.size();
   } else if (needs_text) {

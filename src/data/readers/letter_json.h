@@ -14,4 +14,9 @@ namespace genrec {
 [[nodiscard]] WholeDataset read_letter_json(const std::filesystem::path& dir, const std::string& name,
                                             bool needs_text, DatasetRepairs& repairs);
 
+/// Writes both files, a line a user and an item, which read_letter_json takes back as the same content (of
+/// texts as clean_text leaves them). `dataset` has to hold all users (one rank). Throws InputOutputError, or
+/// DataError for a text that is not UTF-8.
+void write_letter_json(const std::filesystem::path& dir, const std::string& name, const Dataset& dataset);
+
 }  // namespace genrec

@@ -25,7 +25,11 @@ struct Cluster {
 class TreeBuilder {
  public:
   TreeBuilder(const ItemGraph& graph, const CidOptions& options, std::uint64_t seed)
-      : graph_(graph), options_(options), seed_(seed), identifiers_(static_cast<std::size_t>(graph.size())) {}
+      : graph_(graph),
+        parts_(graph),
+        options_(options),
+        seed_(seed),
+        identifiers_(static_cast<std::size_t>(graph.size())) {}
 
   std::vector<std::vector<SymbolId>> build() {
     Cluster root, isolated;
@@ -65,7 +69,7 @@ class TreeBuilder {
   }
 
   void divide(const Cluster& cluster) {
-    std::vector<std::int32_t> labels = spectral_clusters(induced(graph_, cluster.items), options_.clusters);
+    std::vector<std::int32_t> labels = spectral_clusters(parts_.take(cluster.items), options_.clusters);
     std::int32_t parts = 1 + *std::max_element(labels.begin(), labels.end());
     if (parts == 1) {
       // Nothing to go by: parts of equal size, at random.
@@ -84,6 +88,7 @@ class TreeBuilder {
   }
 
   const ItemGraph& graph_;
+  SubgraphTaker parts_;
   const CidOptions& options_;
   std::uint64_t seed_;
   std::int64_t next_ = 0;

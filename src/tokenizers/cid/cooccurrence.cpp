@@ -8,7 +8,7 @@
 namespace genrec {
 namespace {
 
-constexpr std::size_t kBuffer = std::size_t{1} << 24;    ///< pairs that wait to be sorted
+constexpr std::size_t kBuffer = std::size_t{1} << 24;    ///< pairs that wait to be sorted: 128 MiB
 constexpr std::size_t kChunk = sizeof(PairCount) << 18;  ///< bytes sent at once
 
 /// Sorts and counts keys (first << 32 | second), then empties the list.
@@ -27,22 +27,32 @@ std::vector<PairCount> counted(std::vector<std::uint64_t>& keys) {
 
 }  // namespace
 
+void PairCounter::add(ItemId item, std::span<const ItemId> others) {
+  if (keys_.size() + others.size() > buffer_) merge_waiting();
+  for (const ItemId other : others) {
+    if (other == item) continue;
+    const auto [low, high] = std::minmax(item, other);
+    keys_.push_back((static_cast<std::uint64_t>(low) << 32) | static_cast<std::uint64_t>(high));
+  }
+}
+
+void PairCounter::merge_waiting() {
+  if (!keys_.empty()) total_ = merge_pairs(total_, counted(keys_));
+}
+
+std::vector<PairCount> PairCounter::take() {
+  merge_waiting();
+  return std::move(total_);
+}
+
 std::vector<PairCount> count_pairs(const Interactions& interactions) {
-  std::vector<PairCount> total;
-  std::vector<std::uint64_t> keys;
+  PairCounter counter(kBuffer);
   for (std::int64_t r = 0; r < interactions.rows(); ++r) {
     if (interactions.length(r) < 4) continue;
     const auto row = interactions.row(r).first(static_cast<std::size_t>(interactions.length(r) - 2));
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      for (std::size_t j = i + 1; j < row.size(); ++j) {
-        if (row[i] == row[j]) continue;
-        const auto [low, high] = std::minmax(row[i], row[j]);
-        keys.push_back((static_cast<std::uint64_t>(low) << 32) | static_cast<std::uint64_t>(high));
-      }
-    }
-    if (keys.size() > kBuffer) total = merge_pairs(total, counted(keys));
+    for (std::size_t i = 0; i < row.size(); ++i) counter.add(row[i], row.subspan(i + 1));
   }
-  return merge_pairs(total, counted(keys));
+  return counter.take();
 }
 
 std::vector<PairCount> merge_pairs(std::span<const PairCount> a, std::span<const PairCount> b) {
@@ -105,23 +115,28 @@ ItemGraph make_graph(std::int64_t items, std::span<const PairCount> pairs) {
   return graph;
 }
 
-ItemGraph induced(const ItemGraph& graph, std::span<const std::int32_t> nodes) {
-  std::vector<std::int32_t> place(static_cast<std::size_t>(graph.size()), -1);
-  for (std::size_t i = 0; i < nodes.size(); ++i)
-    place[static_cast<std::size_t>(nodes[i])] = static_cast<std::int32_t>(i);
+ItemGraph SubgraphTaker::take(std::span<const std::int32_t> nodes) {
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    place_[static_cast<std::size_t>(nodes[i])] = static_cast<std::int32_t>(i);
+  }
   ItemGraph part;
   for (const std::int32_t node : nodes) {
     const auto n = static_cast<std::size_t>(node);
-    for (auto e = static_cast<std::size_t>(graph.offsets[n]);
-         e < static_cast<std::size_t>(graph.offsets[n + 1]); ++e) {
-      const std::int32_t neighbour = place[static_cast<std::size_t>(graph.neighbours[e])];
+    for (auto e = static_cast<std::size_t>(graph_.offsets[n]);
+         e < static_cast<std::size_t>(graph_.offsets[n + 1]); ++e) {
+      const std::int32_t neighbour = place_[static_cast<std::size_t>(graph_.neighbours[e])];
       if (neighbour < 0) continue;
       part.neighbours.push_back(neighbour);
-      part.weights.push_back(graph.weights[e]);
+      part.weights.push_back(graph_.weights[e]);
     }
     part.offsets.push_back(static_cast<std::int64_t>(part.neighbours.size()));
   }
+  for (const std::int32_t node : nodes) place_[static_cast<std::size_t>(node)] = -1;
   return part;
+}
+
+ItemGraph induced(const ItemGraph& graph, std::span<const std::int32_t> nodes) {
+  return SubgraphTaker(graph).take(nodes);
 }
 
 }  // namespace genrec

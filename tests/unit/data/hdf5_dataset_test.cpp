@@ -9,6 +9,7 @@
 #include "data/load_dataset.h"
 #include "data/synthetic.h"
 #include "data/virtual_shards.h"
+#include "io/files.h"
 #include "io/hdf5.h"
 #include "support.h"
 
@@ -83,6 +84,94 @@ TEST_F(Hdf5Dataset, LimitsGiveTheFingerprintOfTheSameContent) {
   EXPECT_EQ(repairs_, expected_repairs);
   EXPECT_EQ(repairs_.users_left_out, 1100);
   EXPECT_NE(load(0, 1).fingerprint, expected.fingerprint);
+}
+
+TEST_F(Hdf5Dataset, HistoriesMayBeLongerThanABlock) {
+  WholeDataset whole;
+  whole.name = "long";
+  whole.catalogue.titles.assign(1000, "x");
+  whole.catalogue.descriptions.assign(1000, "");
+  for (const std::int64_t length : {700000, 0, 900000, 5, 1100000, 0}) {
+    whole.offsets.push_back(whole.offsets.back() + length);
+  }
+  for (std::int64_t i = 0; i < whole.offsets.back(); ++i) {
+    whole.items.push_back(static_cast<ItemId>((i * 7919) % 1000));
+  }
+  write_hdf5_dataset(file_, share_of_rank(whole, 64, kSeed, 0, 1));
+  for (int rank = 0; rank < 3; ++rank) {
+    const Interactions mine = load(rank, 3).interactions;
+    const Interactions expected = share_of_rank(whole, 64, kSeed, rank, 3).interactions;
+    EXPECT_EQ(mine.users, expected.users);
+    EXPECT_EQ(mine.offsets, expected.offsets);
+    EXPECT_TRUE(mine.items == expected.items);
+  }
+  EXPECT_TRUE(load(0, 1, 3).interactions.items ==
+              std::vector<ItemId>(whole.items.begin(), whole.items.begin() + 1600000));
+}
+
+/// The first items of the dataset in the bytes of its file.
+std::size_t place_of_items(const std::string& bytes, const Dataset& dataset) {
+  const auto first = std::as_bytes(std::span(dataset.interactions.items)).first(8 * sizeof(ItemId));
+  return bytes.find(std::string(reinterpret_cast<const char*>(first.data()), first.size()));
+}
+
+TEST_F(Hdf5Dataset, AFlippedBitInTheItemsIsFound) {
+  const Dataset original = load_dataset({}, kSeed, 0, 1, repairs_);
+  write_hdf5_dataset(file_, original);
+  const std::string sound = read_text_file(file_);
+  const std::size_t place = place_of_items(sound, original);
+  ASSERT_NE(place, sound.npos);
+  struct Flip {
+    std::size_t byte;
+    int bit;
+  };
+  // Another item of the catalogue; and one far beyond it.
+  for (const Flip flip : {Flip{0, 1}, Flip{3, 0x40}}) {
+    std::string bytes = sound;
+    bytes[place + flip.byte] = static_cast<char>(bytes[place + flip.byte] ^ flip.bit);
+    write_file_atomically(file_, bytes);
+    for (const std::int64_t max_users : {0, 5}) {
+      for (int rank = 0; rank < 2; ++rank) {
+        try {
+          (void)load(rank, 2, max_users);
+          ADD_FAILURE() << "rank " << rank << " took a damaged file";
+        } catch (const InputOutputError& error) {
+          EXPECT_THAT(error.what(), HasSubstr("/interactions/items"));
+          EXPECT_THAT(error.what(), HasSubstr(file_.string()));
+        }
+      }
+    }
+  }
+}
+
+TEST_F(Hdf5Dataset, AFingerprintOfOtherContentIsRefused) {
+  Hdf5Writer file(file_);
+  file.attribute("/", "schema_version", std::int64_t{1});
+  file.attribute("/", "name", std::string("edited"));
+  file.attribute("/", "fingerprint", std::string(64, 'f'));
+  file.attribute("/", "repeated_items", std::int64_t{0});
+  file.write("/interactions/offsets", std::vector<std::int64_t>{0, 4});
+  file.write("/interactions/items", std::vector<std::int32_t>{1, 0, 2, 1});
+  file.write_strings("/items/title", {"a", "b", "c"});
+  file.commit();
+  try {
+    (void)load(0, 1);
+    FAIL();
+  } catch (const InputOutputError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("fingerprint"));
+    EXPECT_THAT(error.what(), HasSubstr(file_.string()));
+  }
+}
+
+TEST_F(Hdf5Dataset, MoreMayBeInTheFile) {
+  const Dataset original = load_dataset({}, kSeed, 0, 1, repairs_);
+  write_hdf5_dataset(file_, original);
+  EXPECT_FALSE(holds_identifiers(file_));
+  write_hdf5_dataset(file_, original, [](Hdf5Writer& file) {
+    file.write("/items/identifiers", std::vector<std::int32_t>{0});
+  });
+  EXPECT_TRUE(holds_identifiers(file_));
+  EXPECT_EQ(load(0, 1).fingerprint, original.fingerprint);
 }
 
 TEST_F(Hdf5Dataset, ForeignFilesAreTaken) {

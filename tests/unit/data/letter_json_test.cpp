@@ -3,10 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "base/error.h"
 #include "data/load_dataset.h"
+#include "io/files.h"
 #include "support.h"
 
 namespace genrec {
@@ -106,6 +108,7 @@ TEST_F(LetterJson, NamesFileAndLineOfWrongHistories) {
   EXPECT_THAT(failure("{\n\"0\": 5}"), AllOf(HasSubstr("line 2"), HasSubstr("expected a list")));
   EXPECT_THAT(failure("{\n\"x\": [1]}"), HasSubstr("user id \"x\""));
   EXPECT_THAT(failure("{\n\"-1\": [1]}"), HasSubstr("user id \"-1\""));
+  EXPECT_THAT(failure("{\n\"a\\nb\": [1]}"), HasSubstr("user id \"a\\nb\""));
   EXPECT_THAT(failure("{\n\"00\": [1]}"), HasSubstr("user id \"00\""));
   EXPECT_THAT(failure("{\n\"0\": [1],\n\"0\": [2]}"), AllOf(HasSubstr("line 3"), HasSubstr("twice")));
   EXPECT_THAT(failure("[[1]]"), HasSubstr("expected one object"));
@@ -129,6 +132,35 @@ TEST_F(LetterJson, TakesListsOfTexts) {
   EXPECT_EQ(dataset.catalogue.descriptions[0], "");
 }
 
+TEST_F(LetterJson, WhatIsWrittenReadsBackTheSame) {
+  const Dataset original = load(R"({"1": [], "0": [2, 0, 2, 1]})", R"({
+    "0": {"title": "A &amp; B, 5 < 6", "description": "say \\ &amp;lt;b&amp;gt; Caf&eacute;"},
+    "1": {"title": "<<b>b>bold &amp;amp; more"},
+    "2": {}})");
+  EXPECT_EQ(original.catalogue.titles[1], "<b>bold &amp; more");
+  const std::filesystem::path folder = folder_.path() / "new" / "folder";
+  write_letter_json(folder, "Y", original);
+  EXPECT_EQ(read_text_file(folder / "Y.inter.json"), "{\n\"0\": [2, 0, 2, 1],\n\"1\": []\n}\n");
+  const std::string items = read_text_file(folder / "Y.item.json");
+  EXPECT_EQ(std::count(items.begin(), items.end(), '\n'), 5);
+  EXPECT_THAT(items, HasSubstr("\n\"2\": {\"title\": \"\", \"description\": \"\"}\n}\n"));
+
+  DataOptions again;
+  again.dir = folder;
+  const Dataset read = load_dataset(again, 1, 0, 1, repairs_);
+  EXPECT_EQ(read.name, "Y");
+  EXPECT_EQ(read.catalogue.titles, original.catalogue.titles);
+  EXPECT_EQ(read.catalogue.descriptions, original.catalogue.descriptions);
+  EXPECT_EQ(read.fingerprint, original.fingerprint);
+}
+
+TEST_F(LetterJson, TextThatIsNotUtf8IsNotWritten) {
+  Dataset dataset = load(R"({"0": [0, 1, 2]})", kThreeItems);
+  dataset.catalogue.titles[1] = "\xff";
+  EXPECT_THROW(write_letter_json(folder_.path() / "new", "Y", dataset), DataError);
+  EXPECT_TRUE(std::filesystem::is_empty(folder_.path() / "new"));
+}
+
 TEST_F(LetterJson, DoesWithoutItemFileOnlyWhenTold) {
   write("X.inter.json", R"({"0": [0, 4, 2]})");
   EXPECT_THROW((void)load_dataset(options(), 1, 0, 1, repairs_), MissingInput);
@@ -139,6 +171,22 @@ TEST_F(LetterJson, DoesWithoutItemFileOnlyWhenTold) {
   EXPECT_TRUE(repairs_.no_item_file);
   EXPECT_EQ(repairs_.missing_titles, 0);
   EXPECT_THAT(describe(repairs_).front(), HasSubstr("no item.json"));
+}
+
+TEST_F(LetterJson, NamesThatAreTooLongAreErrorsOfTheUser) {
+  const std::string too_long(300, 'x');
+  DataOptions folder;
+  folder.dir = too_long;
+  EXPECT_THROW((void)load_dataset(folder, 1, 0, 1, repairs_), MissingInput);
+  EXPECT_THROW((void)index_file(folder), MissingInput);
+  DataOptions name = options();
+  name.name = too_long;
+  EXPECT_THROW((void)load_dataset(name, 1, 0, 1, repairs_), MissingInput);
+  EXPECT_EQ(index_file(name), "");
+  DataOptions file;
+  file.file = too_long;
+  EXPECT_THROW((void)load_dataset(file, 1, 0, 1, repairs_), Error);
+  EXPECT_EQ(index_file(file), "");
 }
 
 TEST_F(LetterJson, MissingFoldersAndNames) {

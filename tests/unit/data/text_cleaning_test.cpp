@@ -41,6 +41,16 @@ TEST(CleanText, DropsTextsThatAreTooLongInCharacters) {
   EXPECT_EQ(clean_text(text + "é"), "");
 }
 
+TEST(UncleanedText, IsCleanedToWhatItWas) {
+  EXPECT_EQ(uncleaned_text("R&D, 5 < 6. Café"), "R&D, 5 < 6. Café");
+  for (const char* raw : {"Salt &amp; Pepper", "&amp;lt;b&amp;gt;", "a &amp;amp;amp; b", "<<b>b>bold",
+                          "<<<i>/i>", "&amp;quot; <<!>a <<!>b>", "The end...", ""}) {
+    const std::string clean = clean_text(raw);
+    EXPECT_EQ(clean_text(uncleaned_text(clean)), clean) << raw;
+  }
+  EXPECT_EQ(clean_text("<<b>b>bold"), "<b>bold");  // so a second cleaning would take more away
+}
+
 TEST(ItemTexts, JoinsTitleAndDescription) {
   const Catalogue catalogue{{"Tea", "", "Lamp"}, {"green", "plain", ""}};
   EXPECT_EQ(item_texts(catalogue, "title"), catalogue.titles);

@@ -58,6 +58,11 @@ TEST_F(Hdf5Damage, AFlippedByteIsFound) {
   EXPECT_THAT(error_of<InputOutputError>([&] { (void)reader.read("/model/numbers"); }),
               AllOf(HasSubstr("/model/numbers"), HasSubstr("sha256"), HasSubstr(path().string())));
   EXPECT_THROW((void)reader.read<std::int32_t>("/model/numbers"), InputOutputError);
+  EXPECT_THAT(error_of<InputOutputError>([&] {
+                reader.read_blocks<std::int32_t>("/model/numbers", 2,
+                                                 [](std::int64_t, std::span<const std::int32_t>) {});
+              }),
+              AllOf(HasSubstr("/model/numbers"), HasSubstr("sha256"), HasSubstr(path().string())));
   EXPECT_EQ(reader.read<float>("/model/other").size(), 2U);
   EXPECT_THAT(reader.verify(), ElementsAre(HasSubstr("/model/numbers")));
 }
@@ -70,6 +75,33 @@ TEST_F(Hdf5Damage, AFlippedLetterIsFound) {
   const Hdf5Reader reader(path());
   EXPECT_THAT(error_of<InputOutputError>([&] { (void)reader.read_strings("/words"); }), HasSubstr("/words"));
   EXPECT_THAT(reader.verify(), ElementsAre(HasSubstr("/words")));
+}
+
+/// As another program would, takes an attribute away.
+void remove_attribute(const fs::path& path, const char* object, const char* name) {
+  const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
+  EXPECT_GE(H5Adelete_by_name(file, object, name, H5P_DEFAULT), 0);
+  EXPECT_GE(H5Fclose(file), 0);
+}
+
+TEST_F(Hdf5Damage, AMissingChecksumIsAFaultInOurFilesOnly) {
+  write_small();
+  const Hdf5Checksums whole = Hdf5Reader(path()).check_checksums();
+  EXPECT_EQ(whole.checked, 16);
+  EXPECT_EQ(whole.unchecked, 0);
+  EXPECT_THAT(whole.faults, IsEmpty());
+
+  remove_attribute(path(), "/model/other", "sha256");
+  const Hdf5Checksums lost = Hdf5Reader(path()).check_checksums();
+  EXPECT_EQ(lost.checked, 15);
+  EXPECT_EQ(lost.unchecked, 1);
+  EXPECT_THAT(lost.faults, ElementsAre(AllOf(HasSubstr("/model/other"), HasSubstr(path().string()))));
+
+  remove_attribute(path(), "/", "writer");
+  const Hdf5Checksums foreign = Hdf5Reader(path()).check_checksums();
+  EXPECT_EQ(foreign.checked, 15);
+  EXPECT_EQ(foreign.unchecked, 1);
+  EXPECT_THAT(foreign.faults, IsEmpty());
 }
 
 /// Whichever byte of the file is damaged, reading gives what was written or an error: never something else.

@@ -111,6 +111,44 @@ TEST_F(Hdf5, RoundTripOfTextAndAttributes) {
   EXPECT_THAT(reader.verify(), IsEmpty());
 }
 
+TEST_F(Hdf5, BlocksAreAllRowsInOrder) {
+  Hdf5Writer writer(path());
+  writer.write("/flat", std::vector<std::int64_t>{1, 2, 3, 4, 5});
+  writer.write<float>("/table", std::vector<float>{1, 2, 3, 4, 5, 6}, {3, 2});
+  writer.write("/none", std::vector<float>{});
+  writer.write<float>("/one", std::vector<float>{1}, {});
+  writer.commit();
+  const Hdf5Reader reader(path());
+  std::vector<std::int64_t> begins, values;
+  reader.read_blocks<std::int64_t>("/flat", 2, [&](std::int64_t begin, std::span<const std::int64_t> block) {
+    begins.push_back(begin);
+    values.insert(values.end(), block.begin(), block.end());
+  });
+  EXPECT_THAT(begins, ElementsAre(0, 2, 4));
+  EXPECT_THAT(values, ElementsAre(1, 2, 3, 4, 5));
+  std::vector<std::size_t> sizes;
+  const auto note_size = [&](std::int64_t, std::span<const float> block) { sizes.push_back(block.size()); };
+  reader.read_blocks<float>("/table", 2, note_size);
+  reader.read_blocks<float>("/none", 2, note_size);
+  EXPECT_THAT(sizes, ElementsAre(4, 2));
+  EXPECT_THAT(error_of<DataError>([&] { reader.read_blocks<float>("/one", 2, note_size); }),
+              HasSubstr("/one"));
+  EXPECT_THAT(error_of<DataError>([&] { reader.read_blocks<float>("/flat", 2, note_size); }),
+              HasSubstr("i64"));
+}
+
+TEST_F(Hdf5, FilesSayWhoWroteThemAndWhatTheyAre) {
+  Hdf5Writer(path()).commit();
+  EXPECT_EQ(Hdf5Reader(path()).text_attribute("/", "writer"), "genrec_dist");
+  EXPECT_TRUE(has_hdf5_signature(path()));
+  write_file_atomically(path(), "{\"0\": [\"<a_1>\"]}");
+  EXPECT_FALSE(has_hdf5_signature(path()));
+  write_file_atomically(path(), "");
+  EXPECT_FALSE(has_hdf5_signature(path()));
+  EXPECT_FALSE(has_hdf5_signature(folder_.path()));
+  EXPECT_FALSE(has_hdf5_signature(folder_.path() / "absent"));
+}
+
 TEST_F(Hdf5, StringsOfVeryDifferentLengths) {
   std::vector<std::string> words(3000, "short");
   words[1] = std::string(5000, 'x');

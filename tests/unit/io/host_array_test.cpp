@@ -30,6 +30,11 @@ TEST(HostArray, KeepsValuesAndShape) {
   EXPECT_THROW((void)HostArray::of<std::int32_t>(values, {2, 2}), Error);
 }
 
+TEST(HostArray, ShapesAsText) {
+  EXPECT_EQ(text_of_shape(std::vector<std::int64_t>{2, 3}), "[2, 3]");
+  EXPECT_EQ(text_of_shape({}), "[]");
+}
+
 TEST(HostArray, HalfPrecision) {
   const auto values =
       of_bits(ElementType::kFloat16, {0x3c00, 0xc000, 0x0001, 0x8000, 0x7bff, 0x7c00, 0x0400}).to_float();

@@ -60,6 +60,9 @@ TEST_F(JsonFile, ErrorsNameThePlace) {
   }
   EXPECT_THAT(error_of<DataError>([&] { (void)read_json(file("{\"k\": 1, \"k\": 2}")); }),
               HasSubstr("\"k\" occurs twice"));
+  // error_of wants one line, whatever a key holds.
+  EXPECT_THAT(error_of<DataError>([&] { (void)read_json(file("{\"a\\nb\": 1, \"a\\nb\": 2}")); }),
+              HasSubstr("\"a\\nb\" occurs twice"));
   EXPECT_THAT(error_of<MissingInput>([&] { (void)read_json(folder_.path() / "absent.json"); }),
               HasSubstr("absent.json"));
 }
@@ -72,6 +75,9 @@ TEST_F(JsonFile, LineOfAValue) {
   EXPECT_EQ(json_line(path, "/a~1b/~0"), 5);
   EXPECT_EQ(json_line(path, "/1/1/x"), 6);
   EXPECT_EQ(json_line(path, "/nothing"), 1);
+  EXPECT_EQ(json_step("a/b"), "/a~1b");
+  EXPECT_EQ(json_step("~"), "/~0");
+  EXPECT_EQ(json_line(path, json_step("a/b") + json_step("~")), 5);
 }
 
 TEST_F(JsonFile, TextThatIsNotUtf8IsRefused) {

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <map>
 #include <set>
 
@@ -44,6 +45,48 @@ TEST(Cooccurrence, SharesOfRanksAddUpToTheWhole) {
   EXPECT_EQ(sum, expected);
   const auto world = make_single_communicator();
   EXPECT_EQ(sum_pairs_at_root(expected, *world), expected);
+}
+
+TEST(Cooccurrence, AFullBufferIsEmptiedWithinAHistory) {
+  constexpr std::size_t kBuffer = 100;
+  std::vector<ItemId> history;
+  for (ItemId i = 0; i < 90; ++i) history.push_back(i * i % 7);
+  PairCounter counter(kBuffer);
+  for (std::size_t i = 0; i < history.size(); ++i) {
+    counter.add(history[i], std::span<const ItemId>(history).subspan(i + 1));
+    ASSERT_LE(counter.waiting(), kBuffer);  // the history makes thousands
+  }
+  history.insert(history.end(), {8, 9});  // held out
+  EXPECT_EQ(counter.take(), count_pairs(dataset_of({history}, 10).interactions));
+}
+
+TEST(Cooccurrence, PartsOfAGraphDoNotTouchEachOther) {
+  const WholeDataset whole = make_synthetic({}, 5);
+  const ItemGraph graph =
+      make_graph(whole.catalogue.size(), count_pairs(share_of_rank(whole, 8, 5, 0, 1).interactions));
+  SubgraphTaker parts(graph);
+  for (const std::int32_t step : {2, 3, 5}) {
+    std::vector<std::int32_t> nodes;
+    for (std::int32_t node = 0; node < graph.size(); node += step) nodes.push_back(node);
+    const ItemGraph again = parts.take(nodes), alone = induced(graph, nodes);
+    EXPECT_EQ(again.offsets, alone.offsets);
+    EXPECT_EQ(again.neighbours, alone.neighbours);
+    EXPECT_EQ(again.weights, alone.weights);
+  }
+}
+
+TEST(Cooccurrence, SmallPartsOfALargeGraphAreQuick) {
+  constexpr std::int32_t kItems = 2000000, kParts = 10000;
+  std::vector<PairCount> pairs;
+  for (std::int32_t node = 0; node < kParts; ++node) pairs.push_back({node, node + kParts, 1});
+  const ItemGraph graph = make_graph(kItems, pairs);
+  SubgraphTaker parts(graph);
+  const auto start = std::chrono::steady_clock::now();
+  for (std::int32_t node = 0; node < kParts; ++node) {
+    ASSERT_EQ(parts.take(std::vector<std::int32_t>{node, node + kParts}).neighbours.size(), 2u);
+  }
+  // To clear a place for each item each time is to write 80 GB.
+  EXPECT_LT(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), 2.0);
 }
 
 TEST(Cid, SmallCatalogueByHand) {

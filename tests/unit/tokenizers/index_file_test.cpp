@@ -55,11 +55,29 @@ TEST_F(IndexFile, NamesFileAndLineOfWhatIsWrong) {
               AllOf(HasSubstr("line 3"), HasSubstr("symbol 7")));
   EXPECT_THAT(failure("{\"0\": [\"a\"],\n\"1\": [\"\"]}"), HasSubstr("symbol \"\""));
   EXPECT_THAT(failure("{\"0\": \"a\"}"), HasSubstr("expected a list"));
+  EXPECT_THAT(failure("{\"0\": [\"a\"],\n\"x\\ny\": [\"b\"]}"), HasSubstr("item \"x\\ny\""));
   EXPECT_THAT(failure("{\"0\": [\"a\"],\n\"0\": [\"b\"]}"), AllOf(HasSubstr("line 2"), HasSubstr("twice")));
   EXPECT_THAT(failure("{\"00\": [\"a\"]}"), HasSubstr("item \"00\""));
   EXPECT_THAT(failure("[]"), HasSubstr("expected one object"));
   EXPECT_THAT(failure("{\"0\": [\"a\",\n"), HasSubstr("no valid JSON"));
   EXPECT_THROW((void)read_index_json(folder_.path() / "absent.json", 2), MissingInput);
+}
+
+TEST_F(IndexFile, SymbolsHaveNoControlCharacters) {
+  for (const char* code : {"\\u0000", "\\u0001", "\\n", "\\u001f", "\\u007f"}) {
+    const std::string text = std::string("{\"0\": [\"a\"],\n\"1\": [\"b\",\n\"<c") + code + ">\"]}";
+    EXPECT_THAT(failure(text), AllOf(HasSubstr("X.index.json: line 3"), HasSubstr("item 1"),
+                                     HasSubstr("control characters")))
+        << code;
+  }
+  EXPECT_EQ(failure(R"({"0": ["a b"], "1": ["日本"]})"), "no error");
+}
+
+TEST_F(IndexFile, SaysWhatToGiveInsteadOfAnotherFile) {
+  EXPECT_THAT(failure(R"({"0": {"title": "Tea"}})", 1),
+              AllOf(HasSubstr("line 1: item 0"), HasSubstr("type object"), HasSubstr("NAME.index.json"),
+                    HasSubstr("tokenize")));
+  EXPECT_THAT(failure(R"({"0": [3, 4]})", 1), AllOf(HasSubstr("symbol 3"), HasSubstr("NAME.index.json")));
 }
 
 TEST_F(IndexFile, TokenizerFollowsTheItemLimit) {
