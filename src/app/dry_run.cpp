@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <iostream>
+#include <string>
 
 #include "base/progress.h"
 #include "training/tasks.h"
@@ -72,6 +72,112 @@ std::string gib(double bytes) {
   return text;
 }
 
+double parameter_count(const T5Config& c) {
+  const auto d = static_cast<double>(c.d_model), inner = static_cast<double>(c.inner());
+  const double layer = 4 * d * inner + (c.gated_gelu ? 3 : 2) * d * static_cast<double>(c.d_ff);
+  return static_cast<double>(c.vocab_size) * d * (c.tied_head ? 1 : 2) +
+         layer * static_cast<double>(c.num_layers + c.num_decoder_layers) +
+         4 * d * inner * static_cast<double>(c.num_decoder_layers);
+}
+
+/// Bytes of a rank.
+struct Memory {
+  double training = 0;  ///< value, gradient and two moments of each parameter (and its bf16 copy)
+  double beside = 0;    ///< the recommender, which waits while its copy is aligned
+  double activations = 0;
+};
+
+Memory estimate_memory(const ProgramOptions& o, const T5Config& config, const Runtime& runtime,
+                       const SampleLengths& lengths, int ranks, bool is_siit) {
+  const double copy = runtime.precision == Precision::kBFloat16 ? 2 : 0, parameters = parameter_count(config);
+  const double part = static_cast<double>(o.train.batch) / ranks * (lengths.source + lengths.target);
+  const double tokens =
+      o.train.microbatch_tokens > 0 ? std::min(part, static_cast<double>(o.train.microbatch_tokens)) : part;
+  const double per_layer = 8 * static_cast<double>(config.d_model) + 5 * static_cast<double>(config.inner()) +
+                           2 * static_cast<double>(config.d_ff);
+  return {parameters * (16 + copy), is_siit && o.siit.iterations > 0 ? parameters * (8 + copy) : 0,
+          tokens * static_cast<double>(config.num_layers) * 4 * per_layer};
+}
+
+/// Seconds, with all ranks at work.
+struct Times {
+  std::int64_t samples = 0, items = 0;  ///< of an epoch of training; alignment takes each item twice
+  double sample = 0;                    ///< to train on one
+  double evaluate = 0, regenerate = 0;
+
+  [[nodiscard]] double epoch() const { return sample * static_cast<double>(samples); }
+  [[nodiscard]] double align_epoch() const { return sample * static_cast<double>(2 * items); }
+};
+
+Times estimate_times(const ProgramOptions& o, const Workspace& workspace, const TokenizedItems& items,
+                     const T5Config& config, const SampleLengths& lengths, double rate) {
+  const ForwardCost cost = forward_cost(config, static_cast<double>(config.vocab_size), lengths.source);
+  const double rows = 1 + o.decode.beams * static_cast<double>(items.max_length());
+  const double decode_user =
+      lengths.source * cost.per_source_token + rows * (cost.per_target_token + cost.per_target_output);
+  Times times;
+  for (const std::int32_t length : workspace.dataset().lengths) times.samples += training_samples(length);
+  times.items = items.items();
+  times.sample = 3 *
+                 (lengths.source * cost.per_source_token +
+                  lengths.target * (cost.per_target_token + cost.per_target_output)) /
+                 rate;
+  const std::int64_t users = o.eval.users > 0 ? o.eval.users : workspace.dataset().users();
+  times.evaluate = decode_user * static_cast<double>(users) / rate;
+  times.regenerate = decode_user * static_cast<double>(times.items) / rate;
+  return times;
+}
+
+/// Samples that a stage trains on: train.max-steps may end it early.
+double stage_samples(const TrainOptions& train, std::int64_t samples, std::int64_t epochs) {
+  const double all = static_cast<double>(samples) * static_cast<double>(epochs);
+  const double most = static_cast<double>(train.max_steps) * static_cast<double>(train.batch);
+  return train.max_steps > 0 ? std::min(all, most) : all;
+}
+
+double siit_seconds(const ProgramOptions& o, const Times& times) {
+  const auto stage = [&](std::int64_t samples, std::int64_t epochs) {
+    return times.sample * stage_samples(o.train, samples, epochs);
+  };
+  const double iteration = stage(2 * times.items, o.siit.align_epochs) + times.regenerate +
+                           stage(times.samples, o.siit.finetune_epochs) + times.evaluate;
+  return stage(times.samples, o.siit.warmup_epochs) + o.siit.iterations * iteration + 2 * times.evaluate;
+}
+
+double train_seconds(const ProgramOptions& o, const Times& times) {
+  const double samples = stage_samples(o.train, times.samples, o.train.epochs);
+  const double epochs = samples / std::max(1.0, static_cast<double>(times.samples));
+  const double validations =
+      o.train.eval_every > 0 ? std::max(1.0, epochs / static_cast<double>(o.train.eval_every)) : 1;
+  return times.sample * samples + (validations + 1) * times.evaluate;
+}
+
+void print_dataset(const Dataset& dataset, const Times& times, const SampleLengths& lengths) {
+  std::printf("dataset      %s: %ld users, %ld items, %ld interactions, %ld training samples\n",
+              dataset.name.c_str(), static_cast<long>(dataset.users()), static_cast<long>(dataset.items()),
+              static_cast<long>(dataset.interaction_count), static_cast<long>(times.samples));
+  std::printf("samples      %.1f source and %.1f target tokens on average\n", lengths.source, lengths.target);
+}
+
+void print_memory(const Memory& memory) {
+  const std::string beside =
+      memory.beside > 0 ? ", a second model during alignment " + gib(memory.beside) : std::string();
+  std::printf("memory       about %s a rank (weights and optimiser %s%s, activations %s)\n",
+              gib(memory.training + memory.beside + memory.activations).c_str(), gib(memory.training).c_str(),
+              beside.c_str(), gib(memory.activations).c_str());
+}
+
+void print_times(const ProgramOptions& o, const Times& times, bool is_siit) {
+  std::printf("time         epoch %s, evaluation %s", duration_text(times.epoch()).c_str(),
+              duration_text(times.evaluate).c_str());
+  if (is_siit) {
+    std::printf(", alignment epoch %s, regeneration %s", duration_text(times.align_epoch()).c_str(),
+                duration_text(times.regenerate).c_str());
+  }
+  std::printf("; whole run about %s\n",
+              duration_text(is_siit ? siit_seconds(o, times) : train_seconds(o, times)).c_str());
+}
+
 }  // namespace
 
 ExitCode dry_run(Session& session, const Workspace& workspace, const Runtime& runtime) {
@@ -83,69 +189,20 @@ ExitCode dry_run(Session& session, const Workspace& workspace, const Runtime& ru
   T5Config config =
       o.model.config.empty() ? T5Config::preset(o.model.preset) : T5Config::from_file(o.model.config);
   config.vocab_size = vocabulary.size();
+  const bool is_siit = session.line.command.empty() || session.line.command == "siit";
 
   const SampleLengths lengths = measure_lengths(session, workspace, items);
-  const ForwardCost cost = forward_cost(config, static_cast<double>(config.vocab_size), lengths.source);
-  const double sample_forward = lengths.source * cost.per_source_token +
-                                lengths.target * (cost.per_target_token + cost.per_target_output);
-  std::int64_t training = 0;
-  for (const std::int32_t length : workspace.dataset().lengths) training += training_samples(length);
   const double rate = kEfficiency * product_rate(runtime) * world.size();
-  const double epoch_s = 3 * sample_forward * static_cast<double>(training) / rate;
-  const double beams = o.decode.beams;
-  const double rows = 1 + beams * static_cast<double>(items.max_length());
-  const double decode_user =
-      lengths.source * cost.per_source_token + rows * (cost.per_target_token + cost.per_target_output);
-  const double evaluate_s =
-      decode_user * static_cast<double>(o.eval.users > 0 ? o.eval.users : workspace.dataset().users()) / rate;
-  const double align_s = 2 * 3 * sample_forward * static_cast<double>(table.items()) / rate;
-  const double regenerate_s = decode_user * static_cast<double>(table.items()) / rate;
-
-  const auto d = static_cast<double>(config.d_model);
-  const double layer = 4 * d * static_cast<double>(config.inner()) +
-                       (config.gated_gelu ? 3 : 2) * d * static_cast<double>(config.d_ff);
-  const double parameters = static_cast<double>(config.vocab_size) * d * (config.tied_head ? 1 : 2) +
-                            layer * static_cast<double>(config.num_layers + config.num_decoder_layers) +
-                            4 * d * static_cast<double>(config.inner() * config.num_decoder_layers);
-  const double bytes_per_parameter =
-      runtime.precision == Precision::kBFloat16 ? 18 : 16;  // value, gradient, two moments (, copy)
-  const double part = static_cast<double>(o.train.batch) / world.size() * (lengths.source + lengths.target);
-  const double tokens =
-      o.train.microbatch_tokens > 0 ? std::min(part, static_cast<double>(o.train.microbatch_tokens)) : part;
-  const double activations =
-      tokens * static_cast<double>(config.num_layers) * 4 *
-      (8 * d + 5 * static_cast<double>(config.inner()) + 2 * static_cast<double>(config.d_ff));
-
-  if (world.is_root()) {
-    std::printf("dataset      %s: %ld users, %ld items, %ld interactions, %ld training samples\n",
-                workspace.dataset().name.c_str(), static_cast<long>(workspace.dataset().users()),
-                static_cast<long>(workspace.dataset().items()),
-                static_cast<long>(workspace.dataset().interaction_count), static_cast<long>(training));
-    std::printf("samples      %.1f source and %.1f target tokens on average\n", lengths.source,
-                lengths.target);
-    std::printf("model        %.2f M parameters, %ld tokens\n", parameters / 1e6,
-                static_cast<long>(config.vocab_size));
-    std::printf("memory       about %s a rank (weights and optimiser %s, activations %s)\n",
-                gib(parameters * bytes_per_parameter + activations).c_str(),
-                gib(parameters * bytes_per_parameter).c_str(), gib(activations).c_str());
-    std::printf("rate         %.0f GFLOP/s on %d ranks, assumed at %.0f%% of a large product's\n", rate / 1e9,
-                world.size(), 100 * kEfficiency);
-    std::printf("time         epoch %s, evaluation %s", duration_text(epoch_s).c_str(),
-                duration_text(evaluate_s).c_str());
-    if (session.line.command.empty() || session.line.command == "siit") {
-      const auto& s = o.siit;
-      const double total = static_cast<double>(s.warmup_epochs) * epoch_s + evaluate_s * (s.iterations + 2) +
-                           s.iterations * (static_cast<double>(s.align_epochs) * align_s + regenerate_s +
-                                           static_cast<double>(s.finetune_epochs) * epoch_s);
-      std::printf(", alignment epoch %s, regeneration %s; whole run about %s\n",
-                  duration_text(align_s).c_str(), duration_text(regenerate_s).c_str(),
-                  duration_text(total).c_str());
-    } else {
-      std::printf("; whole run about %s\n",
-                  duration_text(static_cast<double>(o.train.epochs) * (epoch_s + evaluate_s)).c_str());
-    }
-    std::fflush(stdout);
-  }
+  const Times times = estimate_times(o, workspace, items, config, lengths, rate);
+  if (!world.is_root()) return ExitCode::kDone;
+  print_dataset(workspace.dataset(), times, lengths);
+  std::printf("model        %.2f M parameters, %ld tokens\n", parameter_count(config) / 1e6,
+              static_cast<long>(config.vocab_size));
+  print_memory(estimate_memory(o, config, runtime, lengths, world.size(), is_siit));
+  std::printf("rate         %.0f GFLOP/s on %d ranks, assumed at %.0f%% of a large product's\n", rate / 1e9,
+              world.size(), 100 * kEfficiency);
+  print_times(o, times, is_siit);
+  std::fflush(stdout);
   return ExitCode::kDone;
 }
 

@@ -11,12 +11,15 @@
 #include <string>
 #include <thread>
 
+#include "app/saved_model.h"
 #include "app/session.h"
 #include "app/version.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/nearest.h"
+#include "base/stop_signal.h"
 #include "comm/launch_check.h"
+#include "io/hdf5.h"
 
 namespace genrec {
 namespace {
@@ -39,15 +42,28 @@ const Command& choose_command(const std::string& word) {
                    "'? see `genrec_dist help`");
 }
 
-/// The configuration of the run that a checkpoint or run folder belongs to: what evaluate and recommend start
-/// from.
-std::filesystem::path saved_configuration(const CommandLine& line, const ProgramOptions& options) {
-  if (line.command != "evaluate" && line.command != "recommend") return {};
-  const std::filesystem::path run =
-      line.arguments.empty() ? std::filesystem::path(options.run.dir)
-                             : std::filesystem::path(line.arguments.front()).parent_path().parent_path();
-  const auto file = run / "config.ini";
-  return std::filesystem::exists(file) ? file : std::filesystem::path();
+/// A forgotten --config would otherwise run another job.
+void check_words(const CommandLine& line, const Command& command) {
+  const std::size_t most = command.arguments.empty() ? 0 : command.name == "inspect" ? 2 : 1;
+  if (line.arguments.size() <= most) return;
+  throw UsageError(command.name + ": unexpected word '" + line.arguments[most] +
+                   "': options are written --section.key VALUE, a configuration --config FILE");
+}
+
+bool opens_checkpoint(const CommandLine& line, const ProgramOptions& options) {
+  return (line.command == "evaluate" || line.command == "recommend") && !options.help && !options.version;
+}
+
+/// The options that the checkpoint was trained with: config.ini of the run folder that it lies in, else its
+/// own copy.
+void read_saved_options(OptionParser& parser, const std::filesystem::path& checkpoint) {
+  const auto folder = std::filesystem::absolute(checkpoint).parent_path();
+  const auto beside = folder.parent_path() / "config.ini";
+  if (folder.filename() == "checkpoints" && std::filesystem::exists(beside)) {
+    parser.read_file(beside);
+  } else if (std::filesystem::is_regular_file(checkpoint)) {
+    parser.read_text(Hdf5Reader(checkpoint).read_text("/config"), checkpoint.string() + ":/config");
+  }
 }
 
 ExitCode run(int argc, char** argv, MpiRuntime& mpi, Logging& logging) {
@@ -56,11 +72,12 @@ ExitCode run(int argc, char** argv, MpiRuntime& mpi, Logging& logging) {
   auto parser = std::make_unique<OptionParser>();
   add_options(*parser, *options);
   CommandLine line = parser->parse(arguments);
-  if (const auto saved = saved_configuration(line, *options); !saved.empty()) {
+  if (opens_checkpoint(line, *options)) {
+    const auto checkpoint = checkpoint_path(line, options->run);
     options = std::make_unique<ProgramOptions>();
     parser = std::make_unique<OptionParser>();
     add_options(*parser, *options);
-    parser->read_file(saved);
+    read_saved_options(*parser, checkpoint);
     line = parser->parse(arguments);
   }
   Session session{*options, *parser, line, mpi, logging};
@@ -70,6 +87,9 @@ ExitCode run(int argc, char** argv, MpiRuntime& mpi, Logging& logging) {
     return run_help(session);
   }
   const Command& command = choose_command(line.command);
+  if (!command.goes_on) stop_listening();
+  check_words(line, command);
+  complete_options(*parser, *options);
   check_options(*parser, *options, command.name);
   if (options->wait_for_debugger == mpi.rank()) wait_for_debugger(mpi.rank());
   return command.run(session);
@@ -92,6 +112,7 @@ int leave(MpiRuntime& mpi, ExitCode code, const std::string& message) {
 
 int main(int argc, char** argv) {
   using genrec::ExitCode;
+  genrec::listen_for_stop_signals();
   try {
     genrec::MpiRuntime mpi(argc, argv);
     genrec::Logging logging(mpi.rank());
@@ -103,6 +124,8 @@ int main(int argc, char** argv) {
     } catch (const std::bad_alloc&) {
       return genrec::leave(mpi, ExitCode::kInternal,
                            "out of memory: use a smaller train.batch or train.microbatch-tokens");
+    } catch (const std::filesystem::filesystem_error& error) {
+      return genrec::leave(mpi, ExitCode::kInputOutput, error.what());
     } catch (const std::exception& error) {
       const std::string text = error.what();
       return genrec::leave(mpi, ExitCode::kInternal, text.substr(0, text.find('\n')));

@@ -1,9 +1,13 @@
 #include "app/options.h"
 
+#include <filesystem>
+
 #include "base/error.h"
 
 namespace genrec {
 namespace {
+
+namespace fs = std::filesystem;
 
 void add_run(OptionParser& parser, RunOptions& o) {
   OptionSection run = parser.section("run", "The run");
@@ -16,7 +20,7 @@ void add_run(OptionParser& parser, RunOptions& o) {
   run.add("threads", &o.threads, "CPU threads of a rank; 0: the node's cores over its ranks").at_least(0);
   run.add("resume", &o.resume, "go on from the run folder's checkpoint").allowed({"auto", "never", "must"});
   run.add("max-minutes", &o.max_minutes, "stop with a checkpoint and exit code 75; 0: never", "minutes")
-      .at_least(0);
+      .range(0, 1e7);
   run.add("checkpoint-minutes", &o.checkpoint_minutes, "time between checkpoints; 0: only between stages",
           "minutes")
       .at_least(0);
@@ -50,7 +54,7 @@ void add_tokenizer(OptionParser& parser, TokenizerOptions& o) {
   OptionSection tokenizer = parser.section("tokenizer", "First identifiers");
   tokenizer.add("method", &o.method, "auto: index where the dataset has one, else cid")
       .allowed({"auto", "cid", "index"});
-  tokenizer.add("index", &o.index, "index.json to read; empty: the dataset's NAME.index.json");
+  tokenizer.add("index", &o.index, "index.json, or HDF5 file with identifiers; empty: the dataset's own");
   OptionSection cid = parser.section("cid", "CID: spectral clustering of co-occurrence");
   cid.add("token-size", &o.cid.token_size, "tokens of the vocabulary, and the largest leaf").at_least(2);
   cid.add("clusters", &o.cid.clusters, "parts of a split").at_least(2);
@@ -131,12 +135,88 @@ void add_single_calls(OptionParser& parser, ProgramOptions& o) {
   OptionSection call = parser.section("", "This call");
   call.add("help", &o.help, "options and defaults");
   call.add("version", &o.version, "versions of the program and its libraries");
+  call.add("dry-run", &o.run.dry_run, "the same as --run.dry-run");
   call.add("verify", &o.verify, "inspect: test every checksum");
-  call.add("diff", &o.diff, "inspect: compare two files, \"A,B\"");
-  call.add("from", &o.from, "convert: a dataset folder, file.h5, checkpoint or Hugging Face folder");
-  call.add("to", &o.to, "convert: file.h5 or a folder to write");
+  call.add("diff", &o.diff, "inspect: compare two files, --diff A B");
+  call.add("from", &o.from, "convert: a dataset folder, FILE.h5, checkpoint or Hugging Face folder");
+  call.add("to", &o.to, "convert: FILE.h5 or a folder to write");
   call.add("wait-for-debugger", &o.wait_for_debugger, "rank that waits until a debugger releases it")
       .hidden();
+}
+
+std::string given(const OptionParser& parser, const std::string& key) {
+  return key + " = " + parser.text(key) + " (" + parser.origin(key) + ")";
+}
+
+void require_file(const OptionParser& parser, const std::string& key, const std::string& what) {
+  const fs::path path = parser.text(key);
+  if (path.empty() || (fs::exists(path) && !fs::is_directory(path))) return;
+  throw MissingInput(given(parser, key) + ": no such file; expected " + what);
+}
+
+void require_weights(const OptionParser& parser, const fs::path& weights) {
+  if (weights.empty() || fs::is_regular_file(weights)) return;
+  const bool is_model_folder =
+      fs::exists(weights / "model.safetensors") || fs::exists(weights / "model.safetensors.index.json");
+  if (is_model_folder) return;
+  throw MissingInput(given(parser, "model.weights") +
+                     (fs::is_directory(weights) ? ": no weights in it" : ": no such file or folder") +
+                     "; expected a folder with model.safetensors, or a safetensors file");
+}
+
+bool trains(const std::string& command) {
+  return command == "siit" || command == "train";
+}
+
+/// What evaluate and recommend need of these lies in their checkpoint.
+void check_inputs(const OptionParser& parser, const ProgramOptions& o, const std::string& command) {
+  if (trains(command)) {
+    require_weights(parser, o.model.weights);
+    require_file(parser, "model.config", "a Hugging Face config.json");
+    require_file(parser, "text.spiece", "a SentencePiece model; empty: one is trained on the titles");
+  }
+  if ((trains(command) || command == "tokenize") && o.tokenizer.method != "cid") {
+    require_file(parser, "tokenizer.index", "an index.json; empty: the dataset's NAME.index.json");
+  }
+  if (o.text.templates != "none" && (trains(command) || command == "evaluate" || command == "recommend")) {
+    require_file(parser, "text.templates",
+                 "a file with one template a line; empty: 15 built in; none: no prompt");
+  }
+}
+
+void check_output(const OptionParser& parser, const fs::path& output) {
+  if (output.empty()) return;
+  if (fs::is_directory(output)) {
+    throw UsageError(given(parser, "recommend.output") +
+                     ": is a folder; expected FILE.jsonl, FILE.csv or FILE.h5");
+  }
+  if (!output.has_parent_path() || fs::is_directory(output.parent_path())) return;
+  throw UsageError(given(parser, "recommend.output") + ": there is no folder " +
+                   output.parent_path().string() + "; make it, or give another file");
+}
+
+void check_data(const OptionParser& parser, const DataOptions& data, const std::string& command) {
+  if (!data.file.empty() && !data.dir.empty()) {
+    throw UsageError("data.file (" + parser.origin("data.file") + ") and data.dir (" +
+                     parser.origin("data.dir") + ") name two datasets: give one");
+  }
+  // convert takes the folder from --from
+  if (data.dir.empty() && !data.name.empty() && command != "convert") {
+    throw UsageError("data.name = " + data.name + " needs data.dir, the folder with " + data.name +
+                     ".inter.json");
+  }
+}
+
+void check_text(const ProgramOptions& o, const std::string& command) {
+  if (o.model.vocabulary != "codes") return;
+  if (command == "siit" && o.siit.iterations > 0) {
+    throw UsageError(
+        "model.vocabulary = codes has no text for the alignment of siit: use text+codes, or the train "
+        "command");
+  }
+  if (command == "train" && o.text.templates != "none") {
+    throw UsageError("model.vocabulary = codes has no text for prompts: add --text.templates none");
+  }
 }
 
 }  // namespace
@@ -153,23 +233,16 @@ void add_options(OptionParser& parser, ProgramOptions& options) {
   add_single_calls(parser, options);
 }
 
+void complete_options(const OptionParser& parser, ProgramOptions& options) {
+  if (options.model.weights.empty() || parser.is_set("model.config") || parser.is_set("model.preset")) return;
+  const fs::path config = fs::path(options.model.weights) / "config.json";
+  if (fs::exists(config)) options.model.config = config.string();
+}
+
 void check_options(const OptionParser& parser, const ProgramOptions& o, const std::string& command) {
-  if (!o.data.file.empty() && !o.data.dir.empty()) {
-    throw UsageError("data.file (" + parser.origin("data.file") + ") and data.dir (" +
-                     parser.origin("data.dir") + ") name two datasets: give one");
-  }
-  if (o.data.dir.empty() && !o.data.name.empty()) {
-    throw UsageError("data.name = " + o.data.name + " needs data.dir, the folder with " + o.data.name +
-                     ".inter.json");
-  }
-  if (command == "siit" && o.siit.iterations > 0 && o.model.vocabulary == "codes") {
-    throw UsageError(
-        "model.vocabulary = codes has no text for the alignment of siit: use text+codes, or the train "
-        "command");
-  }
-  if (o.model.vocabulary == "codes" && o.text.templates != "none" && command == "train") {
-    throw UsageError("model.vocabulary = codes has no text for prompts: add --text.templates none");
-  }
+  check_data(parser, o.data, command);
+  check_text(o, command);
+  if (o.eval.k.empty()) throw UsageError("eval.k is empty: expected at least one cut-off, like 5,10");
   for (int k : o.eval.k) {
     if (k > o.decode.beams) {
       throw UsageError("eval.k = " + std::to_string(k) + " needs at least as many decode.beams (" +
@@ -179,6 +252,11 @@ void check_options(const OptionParser& parser, const ProgramOptions& o, const st
   if (o.run.resume == "must" && o.run.dir.empty()) {
     throw UsageError("run.resume = must needs run.dir, the folder of the run to go on with");
   }
+  if (o.run.dry_run && !trains(command)) {
+    throw UsageError("run.dry-run is for siit and train: leave it out of " + command);
+  }
+  check_inputs(parser, o, command);
+  if (command == "recommend") check_output(parser, o.recommend.output);
 }
 
 }  // namespace genrec

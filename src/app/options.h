@@ -64,7 +64,11 @@ struct ProgramOptions {
 
 /// Binds every option to its field.
 void add_options(OptionParser& parser, ProgramOptions& options);
-/// Rules between fields (a command's own needs included); throws UsageError naming both keys.
+/// Fills in what follows from other options: the config.json of model.weights where neither model.config nor
+/// model.preset is given.
+void complete_options(const OptionParser& parser, ProgramOptions& options);
+/// Rules between fields (a command's own needs included) and the paths that the command reads and writes,
+/// before any work; throws UsageError or MissingInput naming the keys.
 void check_options(const OptionParser& parser, const ProgramOptions& options, const std::string& command);
 
 }  // namespace genrec

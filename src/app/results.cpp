@@ -39,6 +39,10 @@ std::string iteration_columns(const IterationRecord& r) {
 
 }  // namespace
 
+std::string iteration_name(int iteration) {
+  return iteration == 0 ? "warm-up" : "iteration " + std::to_string(iteration);
+}
+
 Json summary_json(const RunResults& results, Session& session, const Workspace& workspace,
                   const Runtime& runtime) {
   const std::int64_t peak = peak_memory_bytes();
@@ -85,14 +89,14 @@ std::string results_table(const RunResults& results, const std::vector<int>& ks)
   for (const std::string& column : columns)
     text += std::string(column.size() < 7 ? 7 - column.size() : 0, ' ') + column + " ";
   text += "  collide  final  changed   train  align  regen   eval (s)\n";
-  for (const auto& [name, metrics] : results.baselines) text += row(name, "test", metrics, columns, "");
+  for (const auto& [name, metrics] : results.valid_baselines)
+    text += row(name, "valid", metrics, columns, "");
   for (const auto& r : results.iterations) {
-    const std::string name = r.iteration == 0 ? "warm-up" : "iteration " + std::to_string(r.iteration);
+    const std::string name = results.command == "siit" ? iteration_name(r.iteration) : results.selected;
     text += row(name, "valid", r.valid, columns, iteration_columns(r));
   }
-  const std::string selected =
-      results.selected_iteration == 0 ? "warm-up" : "iteration " + std::to_string(results.selected_iteration);
-  text += row("selected: " + selected, "test", results.test, columns, "");
+  for (const auto& [name, metrics] : results.baselines) text += row(name, "test", metrics, columns, "");
+  text += row("selected: " + results.selected, "test", results.test, columns, "");
   text += row("  by identifier", "test", results.test_by_identifier, columns, "");
   return text;
 }

@@ -51,11 +51,15 @@ void RunFolder::rewind_metrics(std::int64_t step) {
   if (!is_root_ || !std::filesystem::exists(file)) return;
   std::ifstream in(file);
   std::string kept;
+  double seconds = 0;
   for (std::string line; std::getline(in, line);) {
     const auto entry = Json::parse(line, nullptr, false);
-    if (!entry.is_discarded() && entry.value("step", std::int64_t{0}) <= step) kept += line + "\n";
+    if (!entry.is_object() || entry.value("step", std::int64_t{0}) > step) continue;
+    kept += line + "\n";
+    seconds = entry.value("seconds", seconds);
   }
   write_file_atomically(file, kept);
+  started_ = now_seconds() - seconds;
 }
 
 void RunFolder::measure(const Measurement& m) {

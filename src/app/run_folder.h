@@ -34,7 +34,8 @@ class RunFolder {
   void write_config(const std::string& ini);
   void write_environment(const Json& environment);
   void write_summary(const Json& summary);
-  /// Forgets measurements of steps after `step`: a resumed run measures them again.
+  /// Forgets measurements of steps after `step` (a resumed run measures them again; -1: all), and lets the
+  /// time go on from the last one that is kept.
   void rewind_metrics(std::int64_t step);
   void measure(const Measurement& measurement);
 

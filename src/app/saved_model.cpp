@@ -4,23 +4,20 @@
 #include "training/checkpoint_model.h"
 
 namespace genrec {
-namespace {
 
-std::filesystem::path checkpoint_path(const Session& session) {
-  if (!session.line.arguments.empty()) return session.line.arguments.front();
-  const std::filesystem::path run = session.options.run.dir;
-  if (run.empty()) {
-    throw UsageError(session.line.command + " needs a checkpoint: `genrec_dist " + session.line.command +
+std::filesystem::path checkpoint_path(const CommandLine& line, const RunOptions& run) {
+  const std::filesystem::path named = line.arguments.empty() ? run.dir : line.arguments.front();
+  if (named.empty()) {
+    throw UsageError(line.command + " needs a checkpoint: `genrec_dist " + line.command +
                      " runs/NAME/checkpoints/best`, or --run.dir runs/NAME");
   }
-  const auto best = run / "checkpoints" / "best", last = run / "checkpoints" / "last";
+  if (!line.arguments.empty() && !std::filesystem::is_directory(named)) return named;
+  const auto best = named / "checkpoints" / "best", last = named / "checkpoints" / "last";
   return std::filesystem::exists(best) ? best : last;
 }
 
-}  // namespace
-
 SavedModel open_saved_model(Session& session, const Runtime& runtime) {
-  const std::filesystem::path path = checkpoint_path(session);
+  const std::filesystem::path path = checkpoint_path(session.line, session.options.run);
   SavedModel saved;
   if (session.mpi.world().is_root()) saved.state = read_checkpoint(path, CheckpointParts::kModel);
   broadcast_checkpoint(saved.state, session.mpi.world());

@@ -17,8 +17,11 @@ struct SavedModel {
   std::unique_ptr<TokenizedItems> items;
 };
 
-/// Opens the checkpoint of the command line, or run.dir's `best` (else `last`). Throws MissingInput, or
-/// DataError when it is of another dataset. Collective.
+/// The checkpoint that the command line names: a file, or the `best` (else `last`) of a run folder; without
+/// an argument the one of run.dir. Throws UsageError when neither is given.
+[[nodiscard]] std::filesystem::path checkpoint_path(const CommandLine& line, const RunOptions& run);
+
+/// Opens that checkpoint. Throws MissingInput, or DataError when it is of another dataset. Collective.
 SavedModel open_saved_model(Session& session, const Runtime& runtime);
 
 }  // namespace genrec

@@ -26,6 +26,7 @@ struct Command {
   std::string arguments;              ///< of the usage line
   std::vector<std::string> sections;  ///< of options that `help COMMAND` shows
   ExitCode (*run)(Session& session);
+  bool goes_on = false;  ///< stops with a checkpoint when SIGUSR1 or SIGTERM comes
 };
 
 /// All commands, in the order of the help text.

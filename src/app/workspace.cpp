@@ -1,5 +1,7 @@
 #include "app/workspace.h"
 
+#include <algorithm>
+
 #include "app/version.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -16,12 +18,13 @@ namespace {
 /// quick.
 constexpr int kTrainedPieces = 2000;
 
-Dataset load(Session& session) {
+Dataset load(Session& session, std::vector<std::string>& sentences) {
   MpiRuntime& mpi = session.mpi;
   DatasetRepairs repairs;
   Dataset dataset =
       load_dataset(session.options.data, session.options.run.seed, mpi.rank(), mpi.size(), repairs);
-  for (const std::string& sentence : describe(repairs)) LOG_ROOT(WARNING) << dataset.name << ": " << sentence;
+  sentences = describe(repairs);
+  for (const std::string& sentence : sentences) LOG_ROOT(WARNING) << dataset.name << ": " << sentence;
   mpi.world().require_equal(dataset.fingerprint, "the dataset " + dataset.name);
   LOG_ROOT(INFO) << dataset.name << ": " << dataset.users() << " users, " << dataset.items() << " items, "
                  << dataset.interaction_count << " interactions";
@@ -41,7 +44,7 @@ Workspace::Workspace(Session& session, const CheckpointState* checkpoint)
         const bool codes_only =
             checkpoint != nullptr ? checkpoint->spiece.empty() : session.options.model.vocabulary == "codes";
         session.options.data = needing_text(session.options.data, !codes_only);
-        return load(session);
+        return load(session, repairs_);
       }()),
       shards_(dataset_.lengths, session.options.data.shards, session.options.run.seed),
       texts_(item_texts(dataset_.catalogue, session.options.data.text)),
@@ -52,6 +55,10 @@ Workspace::Workspace(Session& session, const CheckpointState* checkpoint)
   make_text_tokenizer(checkpoint);
   prompts_ = Prompts(templates_, *text_);
   titles_.emplace(texts_, *text_, session.options.text.max_pieces);
+  if (titles_->truncated() > 0) {
+    LOG_ROOT(INFO) << titles_->truncated() << " titles were cut to " << session.options.text.max_pieces
+                   << " pieces (text.max-pieces)";
+  }
 }
 
 void Workspace::make_text_tokenizer(const CheckpointState* checkpoint) {
@@ -72,6 +79,14 @@ void Workspace::make_text_tokenizer(const CheckpointState* checkpoint) {
     LOG_ROOT(INFO) << "text.spiece not given: a SentencePiece model of " << text_->size()
                    << " pieces was trained on the titles";
   }
+}
+
+void Workspace::require_titles() const {
+  if (std::ranges::any_of(texts_, [](const std::string& text) { return !text.empty(); })) return;
+  throw DataError(
+      dataset_.name +
+      ": no item has a title, siit has nothing to align identifiers with: give NAME.item.json, or use the "
+      "train command");
 }
 
 TokenId Workspace::text_pieces() const {
@@ -126,7 +141,7 @@ std::unique_ptr<T5Model> Workspace::make_model(const Runtime& runtime, const Voc
   if (options.weights.empty()) {
     model->initialise(seed);
   } else {
-    load_weights(*model, read_safetensors(options.weights), options.weights, seed);
+    load_weights(*model, read_safetensors(options.weights), options.weights, seed, vocabulary.text_pieces());
   }
   LOG_ROOT(INFO) << "T5: " << model->parameters().parameter_count() << " parameters, " << vocabulary.size()
                  << " tokens";

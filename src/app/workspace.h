@@ -9,6 +9,7 @@
 #include "data/dataset.h"
 #include "data/virtual_shards.h"
 #include "eval/evaluator.h"
+#include "io/json_file.h"
 #include "io/text_tokenizer.h"
 #include "tokenizers/identifier_table.h"
 #include "tokenizers/vocabulary.h"
@@ -25,9 +26,12 @@ class Workspace {
   Workspace(Session& session, const CheckpointState* checkpoint = nullptr);
 
   [[nodiscard]] const Dataset& dataset() const { return dataset_; }
-  [[nodiscard]] const VirtualShards& shards() const { return shards_; }
+  /// What the loader repaired or left out, a sentence each.
+  [[nodiscard]] const std::vector<std::string>& repairs() const { return repairs_; }
   [[nodiscard]] const std::vector<std::string>& texts() const { return texts_; }
   [[nodiscard]] const Prompts& prompts() const { return prompts_; }
+  /// Throws DataError unless some item has a title: alignment needs them.
+  void require_titles() const;
   /// Absent in a codes-only model.
   [[nodiscard]] const TitlePieces& titles() const { return *titles_; }
   [[nodiscard]] TokenId text_pieces() const;
@@ -47,6 +51,7 @@ class Workspace {
   void make_text_tokenizer(const CheckpointState* checkpoint);
 
   Session& session_;
+  std::vector<std::string> repairs_;
   Dataset dataset_;
   VirtualShards shards_;
   std::vector<std::string> texts_, templates_;
@@ -55,13 +60,16 @@ class Workspace {
   std::optional<TitlePieces> titles_;
 };
 
+/// What environment.json says: versions, checksums of the inputs, repairs, rank → device table, variables of
+/// the launch. Collective; the root's counts.
+[[nodiscard]] Json describe_environment(Session& session, const Runtime& runtime, const Workspace& workspace);
 /// How sections decode and run rank items.
 [[nodiscard]] RankingOptions ranking_options(const ProgramOptions& options, const Runtime& runtime);
 /// Beam search over the identifiers for every user of the split (or a sample), exact metrics over all ranks.
-/// Collective.
+/// Throws StoppedEarly on all ranks when `should_stop` holds on one. Collective.
 EvaluationReport evaluate_split(Session& session, const Workspace& workspace, const Runtime& runtime,
                                 Progress& progress, const T5Model& model, const TokenizedItems& items,
-                                Split split);
+                                Split split, const std::function<bool()>& should_stop = {});
 /// Metrics of the popularity ranking. Collective.
 Metrics evaluate_popularity(Session& session, const Workspace& workspace, Split split);
 /// The contract's name of the rule.

@@ -2,7 +2,6 @@
 
 #include <atomic>
 #include <csignal>
-#include <stdexcept>
 
 namespace genrec {
 namespace {
@@ -19,12 +18,8 @@ void remember(int signal) {
 
 }  // namespace
 
-StopSignal::StopSignal(std::optional<std::chrono::duration<double>> limit) {
-  if (installed.exchange(true)) throw std::logic_error("a second StopSignal");
-  if (limit) {
-    deadline_ = std::chrono::steady_clock::now() +
-                std::chrono::duration_cast<std::chrono::steady_clock::duration>(*limit);
-  }
+void listen_for_stop_signals() {
+  if (installed.exchange(true)) return;
   received = 0;
   struct sigaction action = {};
   action.sa_handler = remember;
@@ -35,10 +30,25 @@ StopSignal::StopSignal(std::optional<std::chrono::duration<double>> limit) {
   sigaction(SIGTERM, &action, &old_terminate);
 }
 
-StopSignal::~StopSignal() {
+void stop_listening() {
+  if (!installed.exchange(false)) return;
   sigaction(SIGUSR1, &old_user, nullptr);
   sigaction(SIGTERM, &old_terminate, nullptr);
-  installed = false;
+  if (const int signal = received.exchange(0); signal != 0) raise(signal);
+}
+
+StopSignal::StopSignal(std::optional<std::chrono::duration<double>> limit) : listens_(!installed) {
+  if (limit) {
+    deadline_ = std::chrono::steady_clock::now() +
+                std::chrono::duration_cast<std::chrono::steady_clock::duration>(*limit);
+  }
+  listen_for_stop_signals();
+}
+
+StopSignal::~StopSignal() {
+  if (!listens_) return;
+  received = 0;
+  stop_listening();
 }
 
 bool StopSignal::requested() const {

@@ -4,11 +4,17 @@
 
 namespace genrec {
 
-/// Remembers that SIGUSR1 or SIGTERM came, or that the wall-clock limit has passed. Handlers only set a flag;
-/// the ranks agree on it at a step boundary (Communicator::all_agree_any) and leave together.
+/// From now on SIGUSR1 and SIGTERM only set a flag, so that one that comes before the run is set up is not
+/// lost.
+void listen_for_stop_signals();
+/// Signals act as before; one that came in between acts now.
+void stop_listening();
+
+/// Tells whether SIGUSR1 or SIGTERM came, or the wall-clock limit has passed; the ranks agree on it at a step
+/// boundary and leave together.
 class StopSignal {
  public:
-  /// Installs the handlers; at most one object at a time. `limit`: wall-clock time from now, if any.
+  /// Listens, unless somebody does already. `limit`: wall-clock time from now, if any.
   explicit StopSignal(std::optional<std::chrono::duration<double>> limit = std::nullopt);
   ~StopSignal();
   StopSignal(const StopSignal&) = delete;
@@ -21,6 +27,7 @@ class StopSignal {
 
  private:
   std::optional<std::chrono::steady_clock::time_point> deadline_;
+  bool listens_;
 };
 
 }  // namespace genrec

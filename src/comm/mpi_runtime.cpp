@@ -88,7 +88,7 @@ std::string MpiRuntime::library_version() {
   char text[MPI_MAX_LIBRARY_VERSION_STRING] = "";
   int length = 0;
   MPI_Get_library_version(text, &length);
-  return {text, static_cast<std::size_t>(length)};
+  return text;  // up to the NUL, which some libraries count in the length
 }
 
 bool MpiRuntime::all_arrive(double seconds) {

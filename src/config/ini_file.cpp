@@ -4,18 +4,15 @@
 #include <cstring>
 #include <fstream>
 #include <map>
+#include <sstream>
 
 #include "base/error.h"
+#include "config/trimmed.h"
 
 namespace genrec {
 namespace {
 
 constexpr const char* kBlank = " \t\r";
-
-std::string trimmed(const std::string& text) {
-  const auto begin = text.find_first_not_of(kBlank);
-  return begin == std::string::npos ? "" : text.substr(begin, text.find_last_not_of(kBlank) - begin + 1);
-}
 
 bool is_blank(char c) {
   return std::strchr(kBlank, c) != nullptr;
@@ -48,11 +45,18 @@ std::vector<IniEntry> read_ini(const std::filesystem::path& file) {
     throw MissingInput("configuration file " + file.string() +
                        " cannot be read: " + (stream ? "it is a folder" : std::strerror(errno)));
   }
+  std::ostringstream text;
+  text << stream.rdbuf();
+  return read_ini_text(text.str(), file.string());
+}
+
+std::vector<IniEntry> read_ini_text(const std::string& ini, const std::string& origin) {
+  std::istringstream stream(ini);
   std::vector<IniEntry> entries;
   std::map<std::string, int> seen;
   std::string section, line;
   for (int number = 1; std::getline(stream, line); ++number) {
-    const std::string where = file.string() + ":" + std::to_string(number);
+    const std::string where = origin + ":" + std::to_string(number);
     const std::string text = trimmed(line);
     if (text.empty() || text[0] == '#' || text[0] == ';') continue;
     if (text[0] == '[') {

@@ -18,6 +18,8 @@ struct IniEntry {
 /// value in double quotes keeps blanks and comment signs, with \" and \\ inside. Throws MissingInput, or
 /// UsageError with FILE:LINE.
 std::vector<IniEntry> read_ini(const std::filesystem::path& file);
+/// The same of a text; `origin` stands for the file in messages.
+std::vector<IniEntry> read_ini_text(const std::string& ini, const std::string& origin);
 
 /// The value as read_ini() reads it back, in quotes where needed.
 std::string ini_value(const std::string& value);

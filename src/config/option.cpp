@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/nearest.h"
+#include "config/trimmed.h"
 
 namespace genrec {
 namespace {
@@ -19,11 +20,6 @@ struct IsList<std::vector<T>> : std::true_type {};
 
 template <typename T>
 constexpr bool kIsNumber = std::is_arithmetic_v<T> && !std::is_same_v<T, bool>;
-
-std::string trimmed(const std::string& text) {
-  const auto begin = text.find_first_not_of(" \t");
-  return begin == std::string::npos ? "" : text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
-}
 
 bool parse(const std::string& text, bool& value) {
   for (const char* word : {"true", "yes", "on", "1"}) {

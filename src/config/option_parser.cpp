@@ -7,7 +7,6 @@
 
 #include "base/error.h"
 #include "base/nearest.h"
-#include "config/ini_file.h"
 
 namespace po = boost::program_options;
 
@@ -91,9 +90,16 @@ std::string OptionParser::suggestion(const std::string& key, const std::string& 
 }
 
 void OptionParser::read_file(const std::filesystem::path& file) {
-  files_.push_back(file);
-  for (const IniEntry& entry : read_ini(file)) {
-    const std::string where = file.string() + ":" + std::to_string(entry.line);
+  set_all(read_ini(file), file.string());
+}
+
+void OptionParser::read_text(const std::string& ini, const std::string& origin) {
+  set_all(read_ini_text(ini, origin), origin);
+}
+
+void OptionParser::set_all(const std::vector<IniEntry>& entries, const std::string& origin) {
+  for (const IniEntry& entry : entries) {
+    const std::string where = origin + ":" + std::to_string(entry.line);
     const std::string key = entry.section + "." + entry.name;
     if (entry.section.empty()) {
       throw UsageError(where + ": " + entry.name + " stands before the first [section]" +
@@ -205,6 +211,16 @@ std::string OptionParser::resolved_ini() const {
     }
   }
   return text;
+}
+
+std::map<std::string, std::string> OptionParser::differences(const std::string& ini) const {
+  std::map<std::string, std::string> changed;
+  for (const IniEntry& entry : read_ini_text(ini, "the options of then")) {
+    const std::string key = entry.section + "." + entry.name;
+    const Option* option = find(key);
+    if (option && option->text() != entry.value) changed[key] = entry.value;
+  }
+  return changed;
 }
 
 }  // namespace genrec

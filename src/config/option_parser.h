@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "config/ini_file.h"
 #include "config/option.h"
 
 namespace genrec {
@@ -43,13 +44,13 @@ class OptionParser {
   /// Reads one INI file: `[section]`, `key = value`, comments after `#` or `;`. A value in double quotes
   /// keeps blanks and comment signs. Throws MissingInput when it cannot be opened.
   void read_file(const std::filesystem::path& file);
+  /// The same of an INI text, like the one that a checkpoint holds; `origin` stands for the file in messages.
+  void read_text(const std::string& ini, const std::string& origin);
 
   /// True when a file or the command line gave this key ("train.lr").
   [[nodiscard]] bool is_set(const std::string& key) const;
   /// "FILE:LINE", "command line" or "default"; for messages about a combination of options.
   [[nodiscard]] std::string origin(const std::string& key) const;
-  /// The files that were read, in order.
-  [[nodiscard]] const std::vector<std::filesystem::path>& files() const { return files_; }
   /// Value of one key as text, for tables.
   [[nodiscard]] std::string text(const std::string& key) const;
 
@@ -57,6 +58,9 @@ class OptionParser {
   [[nodiscard]] std::string help_text(const std::vector<std::string>& sections = {}) const;
   /// All values of all sections as an INI file that repeats the run.
   [[nodiscard]] std::string resolved_ini() const;
+  /// Keys of a resolved_ini() of earlier that have another value now, with the value of then; keys that only
+  /// one of the two knows are left out.
+  [[nodiscard]] std::map<std::string, std::string> differences(const std::string& ini) const;
 
  private:
   friend class OptionSection;
@@ -68,6 +72,7 @@ class OptionParser {
 
   Option& add(std::size_t section, const std::string& name, OptionTarget target,
               const std::string& description, const std::string& unit);
+  void set_all(const std::vector<IniEntry>& entries, const std::string& origin);
   /// Null when there is no such option.
   [[nodiscard]] Option* find(const std::string& key) const;
   /// Throws std::logic_error when there is no such option.
@@ -79,7 +84,6 @@ class OptionParser {
 
   std::deque<Section> sections_;
   std::map<std::string, Option*> by_key_;
-  std::vector<std::filesystem::path> files_;
 };
 
 /// Adds options to one section of a parser.

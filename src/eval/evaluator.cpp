@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "comm/agreed_stop.h"
 #include "decoding/parallel_generator.h"
 #include "eval/metrics.h"
 #include "eval/user_sample.h"
@@ -80,7 +81,8 @@ EvaluationReport evaluate(const T5Model& model, const PrefixTrie& trie, const Da
       coverage.add(ranking[r].item, static_cast<std::int32_t>(r) + 1);
   };
   const auto samples = sampled_users(dataset, split, options.users, options.ranking.seed);
-  rank_samples(model, trie, samples, source, options.ranking, count, progress);
+  leave_together(world,
+                 [&] { rank_samples(model, trie, samples, source, options.ranking, count, progress); });
 
   by_item.reduce(world);
   by_identifier.reduce(world);

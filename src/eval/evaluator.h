@@ -26,6 +26,7 @@ struct RankingOptions {
 using SampleSource = std::function<void(Sample sample, PackedSequences& sources)>;
 /// Called for each sample in their order, by one thread at a time. `hypotheses`: identifiers, best first.
 using RankingSink = std::function<void(Sample sample, std::span<const Hypothesis> hypotheses)>;
+/// May throw StoppedEarly: evaluate() then throws it on every rank.
 using RankingProgress = std::function<void(std::int64_t done)>;
 
 /// Beam-searches identifiers for this rank's samples. A sample's target may be the length of its history:

@@ -7,7 +7,8 @@
 namespace genrec {
 namespace {
 
-/// "@10". Appending, because GCC 12 takes "@" + std::to_string(k) for an overflow (the kin of GCC bug 105651).
+/// "@10". Appending, because GCC 12 takes "@" + std::to_string(k) for an overflow (the kin of GCC bug
+/// 105651).
 std::string at(std::int32_t k) {
   std::string text("@");
   text += std::to_string(k);

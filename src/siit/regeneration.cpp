@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "comm/agreed_stop.h"
 #include "decoding/parallel_generator.h"
 
 namespace genrec {
@@ -89,15 +90,17 @@ std::string symbol_family(const std::string& symbol) {
 }
 
 TokenAutomaton regeneration_automaton(const IdentifierTable& initial, const Vocabulary& vocabulary) {
+  std::vector<std::string> family;
+  for (const std::string& symbol : initial.symbols()) family.push_back(symbol_family(symbol));
   std::vector<std::set<std::string>> families;
   std::int64_t shortest = std::numeric_limits<std::int64_t>::max();
   for (ItemId item = 0; item < initial.items(); ++item) {
     std::int64_t length = 0;
-    for (const std::string& symbol : initial.strings_of(item)) {
-      const std::string family = symbol_family(symbol);
-      if (family == kAvoidanceFamily) continue;
+    for (const SymbolId symbol : initial.of(item)) {
+      const std::string& own = family[static_cast<std::size_t>(symbol)];
+      if (own == kAvoidanceFamily) continue;
       if (static_cast<std::size_t>(length) == families.size()) families.emplace_back();
-      families[static_cast<std::size_t>(length++)].insert(family);
+      families[static_cast<std::size_t>(length++)].insert(own);
     }
     shortest = std::min(shortest, length);
   }
@@ -132,8 +135,10 @@ void regenerate_identifiers(const T5Model& model, const PromptBuilder& prompt,
   const auto keep = [&](std::int64_t, Range, std::vector<std::vector<Hypothesis>> found) {
     for (const auto& candidates : found) append_record(candidates, words);
   };
-  generate_in_blocks(model, own.size(), options.block, options.threads, make_sources, automaton,
-                     BeamOptions{options.candidates, options.score}, keep, progress);
+  leave_together(world, [&] {
+    generate_in_blocks(model, own.size(), options.block, options.threads, make_sources, automaton,
+                       BeamOptions{options.candidates, options.score}, keep, progress);
+  });
 
   RecordReader reader(sink);
   world.gather_chunks(std::as_bytes(std::span(words)), 0, kChunkBytes,

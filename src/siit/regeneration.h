@@ -41,7 +41,8 @@ using PromptBuilder = std::function<void(ItemId item, PackedSequences& sources)>
 
 /// Beam-searches identifiers of all items from their prompts. Blocks of items are dealt to the ranks in
 /// contiguous runs; candidates travel to the root in bounded chunks, and its sink sees them in item order.
-/// Collective. `progress(done)` is called on every rank with the number of its own items that are ready.
+/// Collective. `progress(done)` is called on every rank with the number of its own items that are ready; it
+/// may throw StoppedEarly, which then comes out on every rank.
 void regenerate_identifiers(const T5Model& model, const PromptBuilder& prompt,
                             const TokenAutomaton& automaton, std::int64_t items,
                             const RegenerationOptions& options, Communicator& world,

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <sstream>
 #include <utility>
 
 #include "base/error.h"
@@ -29,32 +30,33 @@ class Stopwatch {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
-std::vector<std::byte> table_bytes(const IdentifierTable& table) {
-  std::string text;
-  for (ItemId item = 0; item < table.items(); ++item) {
-    for (const std::string& symbol : table.strings_of(item)) text += symbol + '\t';
-    text += '\n';
-  }
-  const auto bytes = std::as_bytes(std::span(text));
-  return {bytes.begin(), bytes.end()};
+std::string stopped_in(const std::string& place) {
+  return "stopped in " + place + " with a checkpoint: the same command goes on";
 }
 
-IdentifierTable table_from_bytes(const std::vector<std::byte>& bytes) {
-  std::vector<std::vector<std::string>> identifiers(1);
-  std::string symbol;
-  for (const std::byte byte : bytes) {
-    const char c = static_cast<char>(byte);
-    if (c == '\t') {
-      identifiers.back().push_back(std::move(symbol));
-      symbol.clear();
-    } else if (c == '\n') {
-      identifiers.emplace_back();
-    } else {
-      symbol += c;
-    }
+/// The root's table on every rank, in arrays: no strings but the symbols travel.
+IdentifierTable shared_table(const IdentifierTable& of_root, Communicator& world) {
+  std::string lines;
+  for (const std::string& symbol : of_root.symbols()) lines += symbol + '\n';
+  std::vector<std::int64_t> offsets = of_root.offsets();
+  std::vector<SymbolId> codes = of_root.codes();
+  world.broadcast(lines, 0);
+  world.broadcast(offsets, 0);
+  world.broadcast(codes, 0);
+  std::vector<std::string> symbols;
+  std::istringstream stream(lines);
+  for (std::string symbol; std::getline(stream, symbol);) symbols.push_back(symbol);
+  return {std::move(symbols), std::move(offsets), std::move(codes)};
+}
+
+/// The one candidate of an item that has no title to regenerate from: the identifier it has, without the
+/// symbols of collision avoidance.
+Hypothesis present_identifier(std::span<const TokenId> tokens, const Vocabulary& vocabulary) {
+  Hypothesis present;
+  for (const TokenId token : tokens) {
+    if (symbol_family(vocabulary.symbol(token)) != kAvoidanceFamily) present.tokens.push_back(token);
   }
-  identifiers.pop_back();
-  return IdentifierTable::from_strings(identifiers);
+  return present;
 }
 
 }  // namespace
@@ -140,11 +142,17 @@ void SiitLoop::train_stage(const std::string& name, std::int64_t epochs, std::ui
   if (resume_optimizer_) trainer.restore(resume_position_, *resume_optimizer_);
   context_.progress.start(name, trainer.total_steps(), "steps", trainer.position().stage_step);
 
+  std::int64_t counted = 0;
+  const auto account = [&] {
+    record().seconds.*spent += watch.lap();
+    if (&model == recommender_.get()) state_.trained_samples += trainer.throughput().samples - counted;
+    counted = trainer.throughput().samples;
+  };
   TrainHooks hooks;
   hooks.should_stop = context_.should_stop;
   hooks.checkpoint_due = context_.checkpoint_due;
   hooks.save = [&] {
-    record().seconds.*spent += watch.lap();
+    account();
     context_.checkpoints.save(snapshot(&trainer));
   };
   hooks.on_step = [&](const StepReport& report) {
@@ -155,17 +163,18 @@ void SiitLoop::train_stage(const std::string& name, std::int64_t epochs, std::ui
   };
   const TrainEnd end = trainer.train(hooks);
   context_.progress.finish();
-  trained_samples_ += trainer.throughput().samples;
-  trained_seconds_ += trainer.throughput().seconds;
-  if (trained_seconds_ > 0)
-    throughput_.train_samples_per_s = static_cast<double>(trained_samples_) / trained_seconds_;
   if (end == TrainEnd::kStopped) {
-    throw StoppedEarly("stopped in " + name + " at step " + std::to_string(trainer.position().stage_step) +
-                       " of " + std::to_string(trainer.total_steps()) +
-                       " with a checkpoint: the same command goes on");
+    throw StoppedEarly(stopped_in(name + ", step " + std::to_string(trainer.position().stage_step) + " of " +
+                                  std::to_string(trainer.total_steps())));
   }
-  record().seconds.*spent += watch.lap();
+  account();
+  // Validation takes long, too: what was trained is safe before it.
+  if (&model == recommender_.get()) context_.checkpoints.save(snapshot(&trainer));
   global_step_ += trainer.position().stage_step;
+}
+
+std::int64_t SiitLoop::epochs_done() const {
+  return context_.siit.warmup_epochs + state_.iteration * context_.siit.finetune_epochs;
 }
 
 void SiitLoop::train_recommender(const std::string& stage, std::int64_t epochs, std::int64_t first_epoch) {
@@ -177,9 +186,16 @@ void SiitLoop::train_recommender(const std::string& stage, std::int64_t epochs, 
   validate();
 }
 
+SplitMetrics SiitLoop::evaluate(Split split) {
+  const SplitMetrics evaluation = context_.evaluate(*recommender_, *items_, split);
+  state_.decoded_users += evaluation.users;
+  state_.decoding_seconds += evaluation.seconds;
+  return evaluation;
+}
+
 void SiitLoop::validate() {
   Stopwatch watch;
-  const SplitMetrics evaluation = context_.evaluate(*recommender_, *items_, Split::kValid);
+  const SplitMetrics evaluation = evaluate(Split::kValid);
   IterationRecord& r = record();
   r.valid = evaluation.by_item;
   r.seconds.evaluate += watch.lap();
@@ -189,7 +205,7 @@ void SiitLoop::validate() {
     state_.best_score = score;
     state_.best_iteration = state_.iteration;
   }
-  context_.on_iteration(r, global_step_);
+  context_.on_iteration(r, global_step_, epochs_done(), best);
   const int finished = state_.iteration;
   const bool more = finished < context_.siit.iterations;
   advance(more ? SiitStage::kAlign : SiitStage::kTest, more ? finished + 1 : finished);
@@ -217,32 +233,41 @@ void SiitLoop::regenerate() {
                                     context_.score};
   const std::int64_t items = table().items();
 
-  IdentifierAssigner assigner(items,
-                              AssignerOptions{.avoid_collisions = context_.siit.strategy.ends_with("+ca"),
-                                              .by_confidence = context_.siit.order == "confidence"});
-  const auto collect = [&](ItemId, std::span<const Hypothesis> candidates) { assigner.add(candidates); };
+  std::optional<IdentifierAssigner> assigner;
+  if (context_.world.is_root()) {
+    assigner.emplace(items, AssignerOptions{.avoid_collisions = context_.siit.strategy.ends_with("+ca"),
+                                            .by_confidence = context_.siit.order == "confidence"});
+  }
+  const auto collect = [&](ItemId item, std::span<const Hypothesis> candidates) {
+    if (!context_.titles.of(item).empty()) {
+      assigner->add(candidates);
+    } else {
+      const Hypothesis present = present_identifier(items_->of(item), vocabulary_);
+      assigner->add(std::span(&present, 1));
+    }
+  };
   const std::int64_t mine = items / context_.world.size();
   context_.progress.start("regenerate " + std::to_string(state_.iteration), std::max<std::int64_t>(1, mine),
                           "items");
   regenerate_identifiers(
       *aligned_, [&](ItemId item, PackedSequences& sources) { task.append_item_prompt(item, sources); },
       automaton, items, options, context_.world, collect,
-      [&](std::int64_t done) { context_.progress.update(std::min(done, mine)); });
+      [&](std::int64_t done) {
+        context_.progress.update(std::min(done, mine));
+        if (context_.should_stop && context_.should_stop()) throw StoppedEarly(stopped_in("regeneration"));
+      });
   context_.progress.finish();
-  const double regenerated = watch.lap();
-  record().seconds.regenerate += regenerated;
-  throughput_.regenerate_items_per_s = static_cast<double>(items) / regenerated;
+  record().seconds.regenerate += watch.lap();
 
-  std::vector<std::byte> bytes;
   std::vector<double> rates(2);
-  if (context_.world.is_root()) {
-    const Assignment assignment = assigner.finish();
-    bytes = table_bytes(assigned_table(assignment, vocabulary_));
+  IdentifierTable of_root;
+  if (assigner) {
+    const Assignment assignment = assigner->finish();
+    of_root = assigned_table(assignment, vocabulary_);
     rates = {assignment.collision_rate, assignment.overflow_rate};
   }
-  context_.world.broadcast(bytes, 0);
   context_.world.broadcast(rates, 0);
-  IdentifierTable next = table_from_bytes(bytes);
+  IdentifierTable next = shared_table(of_root, context_.world);
   context_.world.require_equal(next.sha256(), "the new identifier table");
 
   IterationRecord& r = record();
@@ -259,6 +284,10 @@ void SiitLoop::regenerate() {
   }
   set_table(std::move(next));
   record().seconds.assign += watch.lap();
+  if (task.untitled() > 0) {
+    LOG_ROOT(WARNING) << task.untitled()
+                      << " items have no title: they kept their identifiers as far as these were free";
+  }
   LOG_ROOT(INFO) << "iteration " << state_.iteration << ": collisions " << r.collision_rate
                  << " before avoidance, " << r.collision_rate_final << " after; overflow " << r.overflow_rate
                  << "; changed " << r.adjustment_ratio;
@@ -274,12 +303,16 @@ void SiitLoop::test() {
                                          recommender_->parameters().precision());
     items_ = std::make_unique<TokenizedItems>(tables_[chosen], vocabulary_);
   }
-  const SplitMetrics evaluation = context_.evaluate(*recommender_, *items_, Split::kTest);
+  const SplitMetrics evaluation = evaluate(Split::kTest);
   state_.test = evaluation.by_item;
   state_.test_by_identifier = evaluation.by_identifier;
   tables_.resize(static_cast<std::size_t>(state_.best_iteration) + 1);
   state_.stage = SiitStage::kDone;
   context_.checkpoints.save(snapshot(nullptr));
+}
+
+bool SiitLoop::stop_agreed() {
+  return context_.world.max(context_.should_stop && context_.should_stop() ? 1 : 0) > 0;
 }
 
 void SiitLoop::renew_best_link() {
@@ -298,7 +331,8 @@ const SiitState& SiitLoop::run() {
       throw StoppedEarly("stopped before " + o.stop_before +
                          " as asked (siit.stop-before); the same command without it goes on");
     }
-    const int r = state_.iteration;
+    if (state_.stage != SiitStage::kWarmup && stop_agreed())
+      throw StoppedEarly(stopped_in(std::string("front of ") + stage_name(state_.stage)));
     switch (state_.stage) {
       case SiitStage::kWarmup:
         train_recommender("warm-up", o.warmup_epochs, 0);
@@ -310,8 +344,8 @@ const SiitState& SiitLoop::run() {
         regenerate();
         break;
       case SiitStage::kFinetune:
-        train_recommender("fine-tune " + std::to_string(r), o.finetune_epochs,
-                          o.warmup_epochs + (r - 1) * o.finetune_epochs);
+        train_recommender("fine-tune " + std::to_string(state_.iteration), o.finetune_epochs,
+                          epochs_done() - o.finetune_epochs);
         break;
       case SiitStage::kTest:
         test();

@@ -50,15 +50,12 @@ struct SiitContext {
   /// Each training step, on every rank.
   std::function<void(const StepReport&, std::int64_t global_step, int iteration, const std::string& stage)>
       on_step = {};
-  /// Each finished iteration (0 is the warm-up), on every rank.
-  std::function<void(const IterationRecord&, std::int64_t global_step)> on_iteration = {};
+  /// Each finished iteration (0 is the warm-up), on every rank; `best`: so far. Epochs are those of
+  /// recommendation.
+  std::function<void(const IterationRecord&, std::int64_t global_step, std::int64_t epochs, bool best)>
+      on_iteration = {};
   /// Each new table, iteration 0 included, on every rank.
   std::function<void(int iteration, const IdentifierTable&)> on_table = {};
-};
-
-/// Items per second and the like, summed over the run since it was started.
-struct SiitThroughput {
-  double train_samples_per_s = 0, regenerate_items_per_s = 0;
 };
 
 /// SIIT (Algorithm 1; method 5.1): warm-up, then R times {alignment, regeneration, assignment, fine-tuning},
@@ -77,7 +74,11 @@ class SiitLoop {
   const SiitState& run();
   /// The table of the selected iteration.
   [[nodiscard]] const IdentifierTable& selected_table() const;
-  [[nodiscard]] SiitThroughput throughput() const { return throughput_; }
+  [[nodiscard]] const SiitState& state() const { return state_; }
+  /// Optimiser steps of the whole run so far, stages in work left out.
+  [[nodiscard]] std::int64_t steps() const { return global_step_; }
+  /// Epochs of recommendation up to the present iteration, this one's included.
+  [[nodiscard]] std::int64_t epochs_done() const;
 
  private:
   void train_recommender(const std::string& stage, std::int64_t epochs, std::int64_t first_epoch);
@@ -85,6 +86,8 @@ class SiitLoop {
   void regenerate();
   void validate();
   void test();
+  [[nodiscard]] SplitMetrics evaluate(Split split);
+  [[nodiscard]] bool stop_agreed();
   /// A kill may have come between the checkpoint of a best validation and its link.
   void renew_best_link();
   /// Trains one stage, with checkpoints in between; throws StoppedEarly.
@@ -105,9 +108,6 @@ class SiitLoop {
   std::int64_t global_step_ = 0;  ///< optimiser steps of finished stages
   TrainPosition resume_position_;
   std::optional<OptimizerState> resume_optimizer_;
-  SiitThroughput throughput_;
-  double trained_seconds_ = 0;
-  std::int64_t trained_samples_ = 0;
 };
 
 }  // namespace genrec

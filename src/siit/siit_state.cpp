@@ -39,6 +39,10 @@ IterationRecord record_from(const Json& json) {
   return r;
 }
 
+double rate(double amount, double seconds) {
+  return seconds > 0 ? amount / seconds : 0;
+}
+
 }  // namespace
 
 const char* stage_name(SiitStage stage) {
@@ -66,7 +70,10 @@ Json to_json(const SiitState& state) {
           {"best_score", state.best_score},
           {"records", records},
           {"test", Json(state.test)},
-          {"test_by_identifier", Json(state.test_by_identifier)}};
+          {"test_by_identifier", Json(state.test_by_identifier)},
+          {"trained_samples", state.trained_samples},
+          {"decoded_users", state.decoded_users},
+          {"decoding_seconds", state.decoding_seconds}};
 }
 
 SiitState siit_state_from_json(const Json& json) {
@@ -83,10 +90,32 @@ SiitState siit_state_from_json(const Json& json) {
     for (const auto& record : json.at("records")) state.records.push_back(record_from(record));
     state.test = metrics_of(json.at("test"));
     state.test_by_identifier = metrics_of(json.at("test_by_identifier"));
+    state.trained_samples = json.value("trained_samples", std::int64_t{0});
+    state.decoded_users = json.value("decoded_users", std::int64_t{0});
+    state.decoding_seconds = json.value("decoding_seconds", 0.0);
     return state;
   } catch (const nlohmann::json::exception& error) {
     throw DataError(std::string("checkpoint: its progress is not SIIT's: ") + error.what());
   }
+}
+
+double train_samples_per_s(const SiitState& state) {
+  double seconds = 0;
+  for (const IterationRecord& record : state.records) seconds += record.seconds.train;
+  return rate(static_cast<double>(state.trained_samples), seconds);
+}
+
+double regenerate_items_per_s(const SiitState& state, std::int64_t items) {
+  double seconds = 0, regenerated = 0;
+  for (const IterationRecord& record : state.records) {
+    if (record.seconds.regenerate > 0) regenerated += static_cast<double>(items);
+    seconds += record.seconds.regenerate;
+  }
+  return rate(regenerated, seconds);
+}
+
+double decode_users_per_s(const SiitState& state) {
+  return rate(static_cast<double>(state.decoded_users), state.decoding_seconds);
 }
 
 }  // namespace genrec

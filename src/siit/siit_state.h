@@ -38,7 +38,16 @@ struct SiitState {
   double best_score = -1;
   std::vector<IterationRecord> records;
   Metrics test, test_by_identifier;
+  // For rates that a stop and a resume do not change.
+  std::int64_t trained_samples = 0;  ///< of recommendation
+  std::int64_t decoded_users = 0;
+  double decoding_seconds = 0;
 };
+
+/// Training samples and regenerated items a second, over all finished stages; 0 before there are any.
+[[nodiscard]] double train_samples_per_s(const SiitState& state);
+[[nodiscard]] double regenerate_items_per_s(const SiitState& state, std::int64_t items);
+[[nodiscard]] double decode_users_per_s(const SiitState& state);
 
 [[nodiscard]] Json to_json(const IterationRecord& record);
 [[nodiscard]] Json to_json(const SiitState& state);

@@ -4,6 +4,7 @@
 Usage: commands_test.py PROGRAM
 """
 import json
+import re
 import shutil
 import sys
 import tempfile
@@ -16,6 +17,8 @@ PROGRAM = Path(sys.argv[1]).resolve()
 SMALL = ["--data.max-users", "300", "--eval.users", "100", "--decode.beams", "10", "--run.progress", "none"]
 SIIT = ["siit", "--model.preset", "tiny", "--siit.warmup-epochs", "2", "--siit.align-epochs", "2",
         "--siit.finetune-epochs", "1", "--siit.iterations", "1", "--siit.candidates", "8"]
+# Few epochs of alignment and one candidate: most items share an identifier, most first symbols go out of use.
+COLLAPSED = [*SIIT, *SMALL, "--siit.align-epochs", "1", "--siit.strategy", "greedy+ca", "--siit.stop-before", "test"]
 passed = 0
 
 
@@ -31,6 +34,36 @@ def expect(condition, what):
         raise SystemExit(f"FAILED: {what}")
     passed += 1
     print("ok  ", what, flush=True)
+
+
+def refused(arguments, code, *words):
+    result = p.run(PROGRAM, arguments)
+    return result.returncode == code and all(word in result.stderr for word in words)
+
+
+def symbols_of(index_json):
+    return {symbol for identifier in json.loads(index_json.read_text()).values() for symbol in identifier}
+
+
+def write_dataset(folder):
+    """LETTER's three files, with texts that the reader changes and that must still come back."""
+    folder.mkdir()
+    titles = ["Soap &amp; water", "Twice escaped &amp;lt;b&amp;gt;", "5 < 6", "Crème brûlée", ""]
+    items = {str(i): {"title": f"{titles[i % 5]} {i}".strip(), "description": titles[(i + 1) % 5]} for i in range(30)}
+    histories = {str(u): [(u * 7 + k * 3) % 30 for k in range(3 + u % 5)] for u in range(40)}
+    index = {str(i): [f"<a_{i // 6}>", f"<b_{i % 6}>"] for i in range(30)}
+    for kind, value in (("inter", histories), ("item", items), ("index", index)):
+        (folder / f"X.{kind}.json").write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
+
+
+def read_dataset(folder):
+    """The three files with the texts as they mean to be read."""
+    files = [json.loads((folder / f"X.{kind}.json").read_text(encoding="utf-8")) for kind in ("inter", "item", "index")]
+    for item in files[1].values():
+        for field in ("title", "description"):
+            # &lt; stands for itself in what was escaped twice
+            item[field] = re.sub("&amp;(?!lt;|gt;)", "&", item[field])
+    return files
 
 
 work = Path(tempfile.mkdtemp(prefix="genrec-commands-"))
@@ -51,6 +84,11 @@ try:
     for ranks in (1, 2):
         result = json.loads(done(["evaluate", run / "checkpoints/last"], ranks))
         expect(result["test"] == summary["test"], f"evaluate, np {ranks}: the summary's test metrics")
+    expect(json.loads(done(["evaluate", run]))["test"] == summary["test"], "evaluate: a run folder stands for its best checkpoint")
+    copied = work / "elsewhere.h5"
+    shutil.copy(run / "checkpoints/last", copied)
+    expect(json.loads(done(["evaluate", copied]))["test"] == summary["test"], "evaluate: a copied checkpoint brings its options along")
+    expect(json.loads(done(["evaluate", copied, "--eval.users", "50"]))["users"] == 50, "evaluate: the command line wins over them")
 
     lists = [done(["recommend", run / "checkpoints/last", "--recommend.users", "3,1,17", "--eval.k", "5"], ranks) for ranks in (1, 2)]
     rows = [json.loads(line) for line in lists[0].splitlines()]
@@ -58,32 +96,106 @@ try:
     others = [json.loads(line) for line in lists[1].splitlines()]
     expect(all(a["items"] == b["items"] and all(abs(x - y) < 1e-5 for x, y in zip(a["scores"], b["scores"]))
                for a, b in zip(rows, others)), "recommend: the same at 1 and 2 ranks, scores but for rounding")
-    done(["recommend", run / "checkpoints/last", "--recommend.output", work / "all.csv", "--eval.k", "5"])
-    expect(len((work / "all.csv").read_text().splitlines()) == 1 + 5 * 300, "recommend: a CSV of all users")
+    for kind in ("csv", "jsonl", "h5"):
+        done(["recommend", run / "checkpoints/last", "--recommend.output", work / f"all.{kind}", "--eval.k", "5"], 2)
+    rows = [line.split(",") for line in (work / "all.csv").read_text().splitlines()[1:]]
+    users = sorted({int(row[0]) for row in rows})
+    expect([(int(row[0]), int(row[1])) for row in rows] == [(user, rank) for user in users for rank in range(1, 6)]
+           and users == list(range(300)), "recommend: a CSV of all users, ascending")
+    lines = [json.loads(line) for line in (work / "all.jsonl").read_text().splitlines()]
+    expect([[line["user"], *line["items"]] for line in lines] ==
+           [[user, *(int(row[2]) for row in rows[5 * user:5 * user + 5])] for user in users], "recommend: JSON lines hold the CSV's lists")
+    text = done(["inspect", work / "all.h5", "--verify"])
+    expect(all(f"/{name} [1500]" in text for name in ("user", "rank", "item", "score")), "recommend: HDF5 columns")
 
     text = done(["inspect", run / "checkpoints/last", "--verify"])
     expect("agree with their checksums" in text and summary["identifiers_sha256"] in text, "inspect: checksums and identifiers")
+    fields = {line[:21].strip(): line[21:] for line in text.splitlines()}
+    best = summary["iterations"][summary["selected_iteration"]]["valid"]["ndcg@10"]
+    expect(fields["stage"] == "done" and fields["iteration"] == "1" and int(fields["step"]) > 0
+           and float(fields["best score"].split()[0]) == best, "inspect: stage, iteration, step and best score of a checkpoint")
+    tables = [run / f"identifiers/iteration-{k}.index.json" for k in (0, 1)]
+    text = done(["inspect", "--diff", *tables])
+    expect("identifiers differ" in text and text == done(["inspect", "--diff", f"{tables[0]},{tables[1]}"]), "inspect --diff A B and A,B")
+    text = done(["inspect", "--diff", run / "checkpoints/last", copied], 2)
+    expect(" 0 datasets differ" in " " + text and "\n0 of" in text, "inspect --diff: two equal checkpoints, np 2")
 
     folder = work / "hf"
     done(["convert", "--from", run / "checkpoints/last", "--to", folder])
     done(["convert", "--from", folder, "--to", work / "back.h5", *SMALL])
-    back = json.loads(done(["evaluate", work / "back.h5", *SMALL]))
+    back = json.loads(done(["evaluate", work / "back.h5"]))
     expect(back["test"] == summary["test"], "convert: checkpoint → Hugging Face folder → checkpoint keeps the metrics")
+
+    collapsed, folder, back = work / "collapsed", work / "collapsed-hf", work / "collapsed.h5"
+    expect(refused([*COLLAPSED, "--run.dir", collapsed], 75, "siit.stop-before"), "siit.stop-before: stopped with a checkpoint")
+    first, last = (symbols_of(collapsed / f"identifiers/iteration-{k}.index.json") for k in (0, 1))
+    if not first - last or sum(symbol.startswith("<x_") for symbol in last) <= 10:
+        raise SystemExit("the run did not collapse: the next test would test nothing")
+    done(["convert", "--from", collapsed / "checkpoints/last", "--to", folder])
+    done(["convert", "--from", folder, "--to", back, *SMALL])
+    before, after = (json.loads(done(["evaluate", file])) for file in (collapsed / "checkpoints/last", back))
+    expect(before["test"] == after["test"] and before["identifiers_sha256"] == after["identifiers_sha256"],
+           "convert: there and back where symbols are unused and others came late")
+    text = done(["inspect", "--diff", collapsed / "checkpoints/last", back])
+    expect("/tokenizer/vocabulary" not in text and "/model/" not in text, "convert: every symbol keeps its row")
+    added = folder / "added_tokens.json"
+    rows = json.loads(added.read_text())
+    expect(first | last == rows.keys() and sorted(rows.values()) == list(range(min(rows.values()), min(rows.values()) + len(rows))),
+           "convert: added_tokens.json names all rows")
+    added.write_text(json.dumps({**rows, "<x_0>": max(rows.values()) + 7}))
+    expect(refused(["convert", "--from", folder, "--to", back, *SMALL], 65, "added_tokens.json", "expected"), "convert: rows with a gap are refused")
+    added.unlink()
+    expect(refused(["convert", "--from", folder, "--to", back, *SMALL], 65, "identifiers.index.json", "added_tokens.json"),
+           "convert: weights of more symbols than the table has are refused")
+
+    data, file, again = work / "data", work / "x.h5", work / "again"
+    write_dataset(data)
+    done(["convert", "--from", data, "--to", file])
+    done(["convert", "--from", file, "--to", again])
+    expect(read_dataset(again) == read_dataset(data), "convert: JSON → HDF5 → JSON")
+    done(["convert", "--from", again, "--to", work / "y.h5", "--data.name", "X"])
+    text = done(["inspect", "--diff", file, work / "y.h5"])
+    expect("0 datasets differ of 7" in text, "convert: HDF5 → JSON → HDF5; inspect --diff of two datasets")
+    for source in (["--data.dir", data], ["--data.file", file]):
+        done(["tokenize", *source, "--run.dir", work / f"indexed{source[0]}"])
+    expect(p.summary(work / "indexed--data.dir")["identifiers_sha256"] == p.summary(work / "indexed--data.file")["identifiers_sha256"],
+           "convert: identifiers go along")
 
     hashes = set()
     for ranks in (1, 2, 4):
         done(["tokenize", "--run.dir", work / f"tokens-{ranks}", *SMALL[:2]], ranks)
         hashes.add(p.summary(work / f"tokens-{ranks}")["identifiers_sha256"])
     expect(len(hashes) == 1, "tokenize: the same CID table at 1, 2 and 4 ranks")
+    environment = json.loads((work / "tokens-2/environment.json").read_text())
+    expect(len(environment["ranks"]) == 2 and "MPI" in environment["versions"], "tokenize: environment.json")
+    expect("vocabulary = text+codes" in (work / "tokens-1/config.ini").read_text(), "tokenize: config.ini has the options as given")
+    config = (run / "config.ini").read_bytes()
+    expect(refused(["tokenize", "--run.dir", run, *SMALL[:2]], 2, "holds a run", "--run.dir") and p.summary(run) == summary
+           and (run / "config.ini").read_bytes() == config, "tokenize: the folder of a run is left alone")
 
     train = work / "train"
     done(["train", "--model.preset", "tiny", "--train.epochs", "3", "--model.vocabulary", "codes", "--text.templates", "none",
           "--data.history", "20", *SMALL, "--run.dir", train], 2)
     expect(p.summary(train)["iterations"][0]["valid"]["recall@10"] > 0, "train: a codes-only recommender at 2 ranks")
 
-    text = done([*SIIT, *SMALL, "--run.dry-run", "--run.dir", work / "dry"])
-    expect("memory" in text and "whole run about" in text and not (work / "dry").exists(), "dry run: estimates, nothing on disk")
-    expect("LibTorch 2." in done(["version"]) and "--train.lr" in done(["help", "train"]), "version and help")
+    dry = [*SIIT, *SMALL, "--run.dry-run", "--run.dir", work / "dry"]
+    text = done(dry)
+    expect("a second model during alignment" in text and "whole run about" in text and not (work / "dry").exists(),
+           "dry run: estimates, nothing on disk")
+    text = done([*dry, *(f"--siit.{stage}-epochs=1000000" for stage in ("warmup", "align", "finetune")), "--train.max-steps", "1"])
+    expect(re.search(r"whole run about \d+ s$", text, re.M), "dry run: train.max-steps bounds the stages")
+    of_preset, of_folder = (re.search("^model .*$", done(["train", *SMALL, "--run.dry-run", *model]), re.M).group()
+                            for model in (["--model.preset", "tiny"], ["--model.weights", work / "hf"]))
+    expect(of_preset == of_folder, "model.weights alone: the folder's config.json")
+
+    versions = done(["version"])
+    expect("LibTorch 2." in versions and "\0" not in versions and "\\u0000" not in (run / "environment.json").read_text(), "version: plain text")
+    expect(all("cid.token-size" in done(["help", command]) for command in ("siit", "train", "tokenize")), "help: the options of CID")
+    text = done(["help", "inspect"])
+    expect("--verify" in text and "--diff A B" in text, "help inspect: its own options")
+    text = done(["help", "convert"])
+    expect("--from X --to Y" in text and "FILE.h5" in text and "data.shards" not in text, "help convert: what becomes what")
+    expect("train.lr" in done(["help", "train"]), "help train: options")
     print(f"{passed} passed, 0 failed")
 finally:
     shutil.rmtree(work, ignore_errors=True)

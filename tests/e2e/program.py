@@ -25,23 +25,29 @@ def expect_done(result, what):
         raise SystemExit(f"{what}: exit code {result.returncode}\n{result.stdout[-1500:]}\n{result.stderr[-3000:]}")
 
 
-def kill_after(program, arguments, ranks, seconds):
-    """Starts the program and kills all its processes with SIGKILL; False when it had ended by itself before."""
+def kill_when(program, arguments, ranks, event):
+    """Starts the program and kills all its processes with SIGKILL once event() holds; False when it had ended by itself
+    before."""
     process = subprocess.Popen(command(program, arguments, ranks), env=ENVIRONMENT, stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL, start_new_session=True)
-    try:
-        process.wait(seconds)
-        return False
-    except subprocess.TimeoutExpired:
-        # Ranks first: mpirun would give them time to end well.
-        victims = subprocess.run(["pgrep", "-g", str(os.getpgid(process.pid))], capture_output=True, text=True).stdout
-        children = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True).stdout
-        for pid in {*children.split(), *victims.split()} - {str(process.pid)}:
-            subprocess.run(["kill", "-KILL", pid], capture_output=True)
-        process.kill()
-        process.wait()
-        time.sleep(0.3)
-        return True
+    while not event():
+        if process.poll() is not None:
+            return False
+        time.sleep(0.02)
+    # Ranks first: mpirun would give them time to end well.
+    victims = subprocess.run(["pgrep", "-g", str(os.getpgid(process.pid))], capture_output=True, text=True).stdout
+    children = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True).stdout
+    for pid in {*children.split(), *victims.split()} - {str(process.pid)}:
+        subprocess.run(["kill", "-KILL", pid], capture_output=True)
+    process.kill()
+    process.wait()
+    time.sleep(0.3)
+    return True
+
+
+def kill_after(program, arguments, ranks, seconds):
+    until = time.monotonic() + seconds
+    return kill_when(program, arguments, ranks, lambda: time.monotonic() >= until)
 
 
 def summary(run_folder):

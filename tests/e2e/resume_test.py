@@ -4,6 +4,7 @@ was let alone; at another rank count it also goes on to the end.
 
 Usage: resume_test.py PROGRAM
 """
+import json
 import random
 import shutil
 import sys
@@ -68,6 +69,41 @@ try:
     if p.summary(moved)["ranks"] != 2:
         raise SystemExit("the summary does not say 2 ranks")
     print("np 1 → 2: went on to the end", flush=True)
-    print("3 passed, 0 failed")
+
+    # what is finished stays as it is, and other options are refused
+    finished = (STRAIGHT / "summary.json").read_bytes()
+    again = p.run(PROGRAM, [*OPTIONS, "--run.dir", STRAIGHT])
+    p.expect_done(again, "the command of a finished run")
+    if "finished before" not in again.stdout or (STRAIGHT / "summary.json").read_bytes() != finished:
+        raise SystemExit(f"a finished run was written again:\n{again.stdout}")
+    config = (STRAIGHT / "config.ini").read_bytes()
+    for option, value in (("train.batch", "512"), ("siit.strategy", "greedy"), ("model.preset", "tiger")):
+        other = p.run(PROGRAM, [*OPTIONS, "--run.dir", STRAIGHT, f"--{option}", value])
+        if other.returncode != 2 or option not in other.stderr or "another run.dir" not in other.stderr:
+            raise SystemExit(f"--{option} {value} on an old run: {other.returncode} {other.stderr}")
+    if (STRAIGHT / "config.ini").read_bytes() != config:
+        raise SystemExit("a refused command changed config.ini")
+    splits = {json.loads(line)["split"] for line in (STRAIGHT / "metrics.jsonl").read_text().splitlines()}
+    if not {"warm-up", "align 1", "fine-tune 1", "valid", "test", "identifiers"} <= splits:
+        raise SystemExit(f"metrics.jsonl has the splits {splits}")
+    print("finished run left alone, other options refused", flush=True)
+
+    # train, killed between a validation and what follows: that validation does not count twice
+    train = ["train", "--model.preset", "tiny", "--train.epochs", "4", "--train.patience", "1", "--data.max-users", "400",
+             "--eval.users", "100", "--decode.beams", "10", "--run.progress", "none", "--run.threads", "1"]
+    straight, killed = work / "train-straight", work / "train-killed"
+    p.expect_done(p.run(PROGRAM, [*train, "--run.dir", straight]), "train")
+    if not p.kill_when(PROGRAM, [*train, "--run.dir", killed], 1, (killed / "checkpoints" / "best").is_symlink):
+        raise SystemExit("train was not killed: the test tested nothing")
+    p.expect_done(p.run(PROGRAM, [*train, "--run.dir", killed]), "train, going on")
+    a, b = p.summary(straight), p.summary(killed)
+    if a["test"] != b["test"] or a["iterations"][0]["valid"] != b["iterations"][0]["valid"]:
+        raise SystemExit(f"train ended otherwise after a kill: {a['test']} and {b['test']}")
+    short = work / "short"
+    p.expect_done(p.run(PROGRAM, [*train, "--train.max-steps", "3", "--run.dir", short]), "train of 3 steps")
+    if not p.summary(short)["iterations"][0]["valid"] or not (short / "checkpoints" / "best").exists():
+        raise SystemExit("three steps of train left no validation or no checkpoint")
+    print("train: killed after a validation, and ended by max-steps", flush=True)
+    print("5 passed, 0 failed")
 finally:
     shutil.rmtree(work, ignore_errors=True)

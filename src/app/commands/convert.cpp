@@ -1,16 +1,28 @@
-// convert: LETTER's JSON → the program's HDF5 dataset; checkpoint ↔ Hugging Face folder.
+// convert: LETTER's JSON ↔ the program's HDF5 dataset; checkpoint ↔ Hugging Face folder.
 #include <filesystem>
 #include <iostream>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "app/session.h"
 #include "app/version.h"
 #include "base/error.h"
+#include "comm/on_root.h"
 #include "data/load_dataset.h"
 #include "data/readers/hdf5_dataset.h"
+#include "data/readers/letter_json.h"
 #include "io/files.h"
 #include "io/hdf5.h"
+#include "io/json_file.h"
+#include "io/text_tokenizer.h"
+#include "io/text_writer.h"
 #include "model/huggingface.h"
+#include "tokenizers/identifier_hdf5.h"
 #include "tokenizers/identifier_table.h"
+#include "tokenizers/index_tokenizer.h"
+#include "tokenizers/vocabulary.h"
 #include "training/checkpoint.h"
 #include "training/checkpoint_model.h"
 
@@ -19,26 +31,122 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kAddedTokens = "added_tokens.json";
+constexpr const char* kIndex = "identifiers.index.json";
+constexpr const char* kSpiece = "spiece.model";
+
+enum class Source { kCheckpoint, kDatasetFile, kDatasetFolder, kModelFolder };
+
+/// By content: a checkpoint's links have no extension.
+Source source_of(const fs::path& from) {
+  if (fs::is_directory(from)) {
+    return fs::exists(from / "config.json") ? Source::kModelFolder : Source::kDatasetFolder;
+  }
+  const Hdf5Reader file(from);
+  if (file.has("/progress")) return Source::kCheckpoint;
+  if (file.has("/interactions")) return Source::kDatasetFile;
+  throw DataError("--from " + from.string() + ": an HDF5 file, but neither a checkpoint nor a dataset; see " +
+                  "`genrec_dist help convert`");
+}
+
 bool is_hdf5(const fs::path& path) {
   return path.extension() == ".h5" || path.extension() == ".hdf5";
 }
 
-/// A checkpoint's links have no extension: look inside.
-bool is_checkpoint(const fs::path& path) {
-  return fs::is_regular_file(path) && path.extension() != ".safetensors" && Hdf5Reader(path).has("/progress");
+std::string quoted(const std::string& text, const fs::path& path) {
+  try {
+    return Json(text).dump();
+  } catch (const Json::type_error& error) {
+    throw DataError("cannot write " + path.string() + ": a text in it is not UTF-8 (" + error.what() +
+                    "); convert the input to UTF-8");
+  }
+}
+
+/// One JSON object, a line a member.
+class ObjectWriter {
+ public:
+  explicit ObjectWriter(const fs::path& path) : file_(path) { file_.write("{"); }
+  /// `key` and `value` as JSON.
+  void add(const std::string& key, const std::string& value) {
+    file_.write((empty_ ? "\n" : ",\n") + key + ": " + value);
+    empty_ = false;
+  }
+  void commit() {
+    file_.write("\n}\n");
+    file_.commit();
+  }
+
+ private:
+  TextWriter file_;
+  bool empty_ = true;
+};
+
+/// Names the embedding's rows behind the text pieces, in Hugging Face's format: the identifier table alone
+/// does not tell their order, nor the symbols that it no longer uses.
+void write_added_tokens(const fs::path& path, const CheckpointState& state) {
+  ObjectWriter file(path);
+  TokenId row = state.text_pieces;
+  for (const std::string& symbol : state.vocabulary) file.add(quoted(symbol, path), std::to_string(row++));
+  file.commit();
+}
+
+/// The symbols in the order of their rows.
+std::vector<std::string> read_added_tokens(const fs::path& path, TokenId text_pieces) {
+  const Json root = read_json(path);
+  if (!root.is_object()) throw DataError(path.string() + ": expected one object {\"<symbol>\": row, ...}");
+  std::map<std::int64_t, std::string> by_row;
+  for (const auto& [symbol, row] : root.items()) {
+    if (symbol.starts_with("<extra_id_")) continue;  // T5's sentinels count as text pieces here
+    if (!row.is_number_integer() || !by_row.emplace(row.get<std::int64_t>(), symbol).second) {
+      throw DataError(path.string() + ": \"" + symbol + "\" has the row " + row.dump() +
+                      "; expected a whole number that no other symbol has");
+    }
+  }
+  std::vector<std::string> symbols;
+  std::int64_t expected = text_pieces;
+  for (const auto& [row, symbol] : by_row) {
+    if (row != expected) {
+      throw DataError(path.string() + ": \"" + symbol + "\" has the row " + std::to_string(row) +
+                      "; expected " + std::to_string(expected) + ", as rows follow the " +
+                      std::to_string(text_pieces) +
+                      " text pieces without a gap: take all files of one export");
+    }
+    symbols.push_back(symbol);
+    ++expected;
+  }
+  return symbols;
+}
+
+/// The tokens of the embedding's `rows`.
+Vocabulary read_vocabulary(const fs::path& folder, const CheckpointState& state, std::int64_t rows) {
+  const fs::path names = folder / kAddedTokens;
+  const bool named = fs::exists(names);
+  Vocabulary vocabulary =
+      named ? Vocabulary::restore(state.text_pieces, read_added_tokens(names, state.text_pieces))
+            : Vocabulary(state.text_pieces, state.identifiers.symbols());
+  if (named ? vocabulary.size() > rows : vocabulary.size() != rows) {
+    throw DataError(
+        (named ? names : folder / kIndex).string() + ": with the text pieces it makes " +
+        std::to_string(vocabulary.size()) + " tokens, but the embedding in " + folder.string() + " has " +
+        std::to_string(rows) + " rows; " +
+        (named ? "take all files of one export"
+               : "add " + std::string(kAddedTokens) + " with the row of every symbol, as convert writes it"));
+  }
+  return vocabulary;
 }
 
 void write_huggingface(const fs::path& from, const fs::path& to) {
   const CheckpointState state = read_checkpoint(from, CheckpointParts::kModel);
   const auto model = model_from_checkpoint(state, at::kCPU, Precision::kFloat32);
   save_huggingface(*model, to);
-  write_index_json(to / "identifiers.index.json", state.identifiers);
-  if (!state.spiece.empty()) write_file_atomically(to / "spiece.model", state.spiece);
-  std::cout << to.string() << ": config.json, model.safetensors, identifiers.index.json"
-            << (state.spiece.empty() ? "" : ", spiece.model") << std::endl;
+  write_index_json(to / kIndex, state.identifiers);
+  write_added_tokens(to / kAddedTokens, state);
+  if (!state.spiece.empty()) write_file_atomically(to / kSpiece, state.spiece);
+  std::cout << to.string() << ": config.json, model.safetensors, " << kIndex << ", " << kAddedTokens
+            << (state.spiece.empty() ? "" : ", " + std::string(kSpiece)) << std::endl;
 }
 
-/// A Hugging Face folder with an identifier table beside it becomes a checkpoint that evaluate and recommend
+/// A Hugging Face folder with an identifier table in it becomes a checkpoint that evaluate and recommend
 /// take.
 void write_checkpoint_of(const fs::path& from, const fs::path& to, const Session& session) {
   const auto model = load_huggingface(from, at::kCPU, Precision::kFloat32);
@@ -53,33 +161,78 @@ void write_checkpoint_of(const fs::path& from, const fs::path& to, const Session
   state.stage = "imported";
   state.model_config = model->config().to_json();
   state.model = weights_to_host(*model);
-  state.identifiers = read_index_json(from / "identifiers.index.json", dataset.items());
+  state.identifiers = read_index_json(from / kIndex, dataset.items());
   state.history = {state.identifiers};
-  if (fs::exists(from / "spiece.model")) state.spiece = read_text_file(from / "spiece.model");
+  if (fs::exists(from / kSpiece)) state.spiece = read_text_file(from / kSpiece);
   state.text_pieces =
       state.spiece.empty() ? kUnknownToken + 1 : TextTokenizer::from_bytes(state.spiece).size();
-  const Vocabulary vocabulary(state.text_pieces, state.identifiers.symbols());
-  if (vocabulary.size() > model->config().vocab_size) {
-    throw DataError(from.string() + ": its embedding has " + std::to_string(model->config().vocab_size) +
-                    " rows, but text pieces and identifier symbols need " +
-                    std::to_string(vocabulary.size()) +
-                    "; use the identifiers.index.json that belongs to these weights");
-  }
+  const Vocabulary vocabulary = read_vocabulary(from, state, model->config().vocab_size);
+  const TokenizedItems known(state.identifiers, vocabulary);  // refuses a symbol without a row
   state.vocabulary = vocabulary.symbols();
   write_checkpoint(to, state);
   std::cout << to.string() << ": checkpoint of " << from.string() << std::endl;
 }
 
-void write_dataset(const fs::path& from, const fs::path& to, Session& session) {
+/// The dataset that --from names, as section `data` limits it.
+DataOptions source_options(const fs::path& from, const Session& session) {
   DataOptions options = session.options.data;
-  options.dir = from.string();
+  const bool is_folder = fs::is_directory(from);
+  options.dir = is_folder ? from.string() : "";
+  options.file = is_folder ? "" : from.string();
   options.needs_text = false;
+  return options;
+}
+
+Dataset load(const DataOptions& options, const Session& session) {
   DatasetRepairs repairs;
-  const Dataset dataset = load_dataset(options, session.options.run.seed, 0, 1, repairs);
+  Dataset dataset = load_dataset(options, session.options.run.seed, 0, 1, repairs);
   for (const std::string& sentence : describe(repairs)) std::cerr << dataset.name << ": " << sentence << "\n";
-  write_hdf5_dataset(to, dataset);
+  return dataset;
+}
+
+/// Identifiers that come with the dataset go along.
+std::optional<IdentifierTable> identifiers_of(const DataOptions& options, const Dataset& dataset) {
+  const fs::path index = index_file(options);
+  if (index.empty()) return std::nullopt;
+  return read_identifiers_for(dataset, index);
+}
+
+void say(const fs::path& to, const Dataset& dataset, bool has_identifiers) {
   std::cout << to.string() << ": " << dataset.users() << " users, " << dataset.items() << " items, "
-            << dataset.interaction_count << " interactions" << std::endl;
+            << dataset.interaction_count << " interactions" << (has_identifiers ? ", identifiers" : "")
+            << std::endl;
+}
+
+void write_dataset_file(const fs::path& from, const fs::path& to, const Session& session) {
+  const DataOptions options = source_options(from, session);
+  const Dataset dataset = load(options, session);
+  const auto table = identifiers_of(options, dataset);
+  write_hdf5_dataset(to, dataset, [&](Hdf5Writer& file) {
+    if (table) write_identifiers(file, kIdentifierGroup, *table);
+  });
+  say(to, dataset, table.has_value());
+}
+
+void write_dataset_folder(const fs::path& from, const fs::path& to, const Session& session) {
+  const DataOptions options = source_options(from, session);
+  const Dataset dataset = load(options, session);
+  const auto table = identifiers_of(options, dataset);
+  write_letter_json(to, dataset.name, dataset);
+  if (table) write_index_json(to / (dataset.name + ".index.json"), *table);
+  say(to, dataset, table.has_value());
+}
+
+void convert(const fs::path& from, const fs::path& to, const Session& session) {
+  const Source source = source_of(from);
+  const bool to_folder = fs::is_directory(to) || !is_hdf5(to);
+  if (source == Source::kCheckpoint && to_folder) return write_huggingface(from, to);
+  if (source == Source::kModelFolder && !fs::is_directory(to)) return write_checkpoint_of(from, to, session);
+  if (source == Source::kDatasetFile && to_folder) return write_dataset_folder(from, to, session);
+  if (source == Source::kDatasetFile || (source == Source::kDatasetFolder && !to_folder)) {
+    return write_dataset_file(from, to, session);
+  }
+  throw UsageError("convert knows: dataset folder ↔ FILE.h5, checkpoint ↔ Hugging Face folder; not " +
+                   from.string() + " → " + to.string() + ": see `genrec_dist help convert`");
 }
 
 }  // namespace
@@ -88,20 +241,10 @@ ExitCode run_convert(Session& session) {
   const fs::path from = session.options.from, to = session.options.to;
   if (from.empty() || to.empty())
     throw UsageError("convert needs --from and --to; see `genrec_dist help convert`");
-  if (!fs::exists(from)) throw MissingInput("--from " + from.string() + ": no such file or folder");
-  if (session.mpi.rank() != 0) return ExitCode::kDone;
-  if (is_checkpoint(from)) {
-    write_huggingface(from, to);
-  } else if (fs::exists(from / "config.json")) {
-    write_checkpoint_of(from, to, session);
-  } else if (fs::is_directory(from) && is_hdf5(to)) {
-    write_dataset(from, to, session);
-  } else {
-    throw UsageError(
-        "convert knows: dataset folder → FILE.h5, checkpoint → Hugging Face folder, Hugging Face folder → "
-        "checkpoint; not " +
-        from.string() + " → " + to.string());
-  }
+  std::error_code unreadable;
+  if (!fs::exists(from, unreadable))
+    throw MissingInput("--from " + from.string() + ": no such file or folder");
+  on_root(session.mpi.world(), [&] { convert(from, to, session); });
   return ExitCode::kDone;
 }
 

@@ -6,20 +6,53 @@
 #include "base/nearest.h"
 
 namespace genrec {
+namespace {
+
+/// What a command takes beside the options of its sections; empty for most.
+std::string own_options(const std::string& command) {
+  if (command == "inspect") {
+    return "FILE is a checkpoint, an index.json or an HDF5 dataset.\n"
+           "  --verify      test every checksum\n"
+           "  --diff A B    compare two checkpoints, two datasets, or the identifiers of two files\n";
+  }
+  if (command == "convert") {
+    return "  --from X --to Y is one of\n"
+           "    FOLDER with NAME.inter.json, NAME.item.json   → FILE.h5, the program's dataset\n"
+           "    FILE.h5, a dataset                            → FOLDER for these files\n"
+           "    checkpoint                                    → FOLDER in Hugging Face's format\n"
+           "    FOLDER in Hugging Face's format               → checkpoint, for evaluate and recommend\n"
+           "Identifiers go along: NAME.index.json, in FILE.h5; identifiers.index.json and "
+           "added_tokens.json.\n"
+           "  --data.name NAME                         which dataset of a folder that holds several\n"
+           "  --data.max-users N, --data.max-items N   the first ones only\n"
+           "  --data.dir FOLDER | --data.file FILE.h5  the dataset of a model from Hugging Face's format\n"
+           "Other options are stored with such a model, as evaluate and recommend will take them.\n";
+  }
+  if (command == "evaluate" || command == "recommend") {
+    return "CHECKPOINT is a file, or a run folder: its best checkpoint, else the last one. Without it, "
+           "--run.dir.\n"
+           "Options that are not given here are those of the run.\n\n";
+  }
+  return {};
+}
+
+}  // namespace
 
 const std::vector<Command>& commands() {
   static const std::vector<Command> table = {
       {"siit",
        "self-improving item tokenization, start to test (the default)",
        "",
-       {"run", "data", "text", "tokenizer", "model", "train", "siit", "decode", "eval"},
-       run_siit},
+       {"run", "data", "text", "tokenizer", "cid", "model", "train", "siit", "decode", "eval"},
+       run_siit,
+       true},
       {"train",
        "one recommender on fixed identifiers",
        "",
-       {"run", "data", "text", "tokenizer", "model", "train", "decode", "eval"},
-       run_train},
-      {"tokenize", "items → identifiers", "", {"run", "data", "tokenizer"}, run_tokenize},
+       {"run", "data", "text", "tokenizer", "cid", "model", "train", "decode", "eval"},
+       run_train,
+       true},
+      {"tokenize", "items → identifiers", "", {"run", "data", "tokenizer", "cid"}, run_tokenize},
       {"evaluate",
        "metrics of a checkpoint on valid or test",
        "[CHECKPOINT]",
@@ -32,13 +65,13 @@ const std::vector<Command>& commands() {
        run_recommend},
       {"inspect",
        "what a checkpoint, identifier table or dataset holds",
-       "FILE | --diff A B",
-       {"data"},
+       "FILE [--verify] | --diff A B",
+       {},
        run_inspect},
       {"convert",
-       "datasets ↔ HDF5, checkpoint ↔ Hugging Face folder",
+       "dataset folder ↔ HDF5 file, checkpoint ↔ Hugging Face folder",
        "--from X --to Y",
-       {"data", "text"},
+       {},
        run_convert},
       {"version", "versions of the program and its libraries", "", {}, run_version},
       {"help", "this text, or the options of one command", "[COMMAND]", {}, run_help},
@@ -64,7 +97,8 @@ ExitCode run_help(Session& session) {
     const std::string& name = session.line.arguments.front();
     const Command* command = find_command(name);
     if (command == nullptr) throw UsageError("help: unknown command '" + name + "': see `genrec_dist help`");
-    std::cout << "genrec_dist " << name << " " << command->arguments << "\n  " << command->summary << "\n\n";
+    std::cout << "genrec_dist " << name << " " << command->arguments << "\n  " << command->summary << "\n\n"
+              << own_options(name);
     if (!command->sections.empty()) std::cout << session.parser.help_text(command->sections);
     return ExitCode::kDone;
   }

@@ -5,11 +5,17 @@
 #include <iostream>
 #include <numeric>
 #include <set>
+#include <string>
+#include <vector>
 
 #include "app/session.h"
 #include "base/error.h"
+#include "comm/on_root.h"
+#include "data/readers/hdf5_dataset.h"
 #include "io/hdf5.h"
+#include "io/host_array.h"
 #include "io/json_file.h"
+#include "tokenizers/identifier_hdf5.h"
 #include "tokenizers/identifier_table.h"
 #include "tokenizers/statistics.h"
 
@@ -20,18 +26,14 @@ bool is_json(const std::filesystem::path& path) {
   return path.extension() == ".json";
 }
 
-/// Number of items of an index.json: its keys must be 0 .. n-1.
+/// Of an index.json (its keys must be 0 .. n-1), a checkpoint or a dataset.
 IdentifierTable read_table(const std::filesystem::path& path) {
   if (is_json(path)) return read_index_json(path, static_cast<std::int64_t>(read_json(path).size()));
   const Hdf5Reader file(path);
   if (!file.has("/items/identifiers")) {
     throw DataError(path.string() + ": no /items/identifiers in it; give a checkpoint or an index.json");
   }
-  std::vector<std::int64_t> offsets{0};
-  for (const std::int32_t length : file.read<std::int32_t>("/items/identifier_lengths"))
-    offsets.push_back(offsets.back() + length);
-  return IdentifierTable(file.read_strings("/items/symbols"), std::move(offsets),
-                         file.read<std::int32_t>("/items/identifiers"));
+  return read_identifiers(file, kIdentifierGroup);
 }
 
 void print_table(const IdentifierTable& table) {
@@ -52,35 +54,62 @@ void print_table(const IdentifierTable& table) {
   }
 }
 
-std::string shape_text(const std::vector<std::int64_t>& shape) {
-  std::string text = "[";
-  for (std::size_t i = 0; i < shape.size(); ++i) text += (i == 0 ? "" : ", ") + std::to_string(shape[i]);
-  return text + "]";
+void print_line(const std::string& name, const std::string& value) {
+  std::cout << std::left << std::setw(21) << name << value << "\n";
+}
+
+/// The best validation that siit or train has seen so far, from the state of their loop.
+std::string best_score(const std::string& loop) {
+  const Json state = Json::parse(loop, nullptr, false);
+  if (!state.is_object() || state.value("best_score", -1.0) < 0) return "none yet";
+  std::string text = Json(state.at("best_score")).dump();
+  for (const char* place : {"iteration", "epoch"}) {
+    const std::string key = std::string("best_") + place;
+    if (state.contains(key)) text += std::string(" at ") + place + " " + state.at(key).dump();
+  }
+  return text;
+}
+
+void print_progress(const Hdf5Reader& file) {
+  print_line("dataset", file.read_text("/progress/dataset"));
+  print_line("stage", file.read_text("/progress/stage"));
+  for (const char* name : {"iteration", "step"}) {
+    print_line(name, std::to_string(file.integer_attribute("/progress", name)));
+  }
+  print_line("best score", best_score(file.read_text("/progress/loop")));
+}
+
+std::string attribute_text(const Hdf5Reader& file, const std::string& name) {
+  try {
+    return file.text_attribute("/", name);
+  } catch (const DataError&) {
+    return std::to_string(file.integer_attribute("/", name));
+  }
 }
 
 void print_file(const Hdf5Reader& file) {
-  for (const char* name : {"schema_version", "writer", "git", "name", "dataset"}) {
-    if (!file.has_attribute("/", name)) continue;
-    std::cout << std::left << std::setw(21) << name;
-    try {
-      std::cout << file.text_attribute("/", name) << "\n";
-    } catch (const DataError&) {
-      std::cout << file.integer_attribute("/", name) << "\n";
-    }
+  for (const char* name : {"schema_version", "writer", "git", "name", "fingerprint"}) {
+    if (file.has_attribute("/", name)) print_line(name, attribute_text(file, name));
   }
+  if (file.has("/progress/stage")) print_progress(file);
   for (const std::string& dataset : file.datasets())
-    std::cout << "  " << dataset << " " << shape_text(file.shape(dataset)) << "\n";
+    std::cout << "  " << dataset << " " << text_of_shape(file.shape(dataset)) << "\n";
 }
 
 void verify(const Hdf5Reader& file) {
-  const auto faults = file.verify();
-  for (const auto& fault : faults) std::cout << fault << "\n";
-  if (!faults.empty()) {
+  const Hdf5Checksums checksums = file.check_checksums();
+  for (const auto& fault : checksums.faults) std::cout << fault << "\n";
+  if (!checksums.faults.empty()) {
     throw InputOutputError(
-        file.path().string() + ": " + std::to_string(faults.size()) +
-        " datasets differ from their checksums; restore the file, or resume from checkpoints/prev");
+        file.path().string() + ": " + std::to_string(checksums.faults.size()) +
+        " datasets are damaged or lack their checksum; restore the file, or resume from checkpoints/prev");
   }
-  std::cout << "all " << file.datasets().size() << " datasets agree with their checksums\n";
+  if (checksums.checked == 0) {
+    throw DataError(file.path().string() + ": none of its " + std::to_string(checksums.unchecked) +
+                    " datasets has a checksum, so nothing can be verified; make the file with this program");
+  }
+  if (checksums.unchecked > 0) std::cout << checksums.unchecked << " datasets have no checksum\n";
+  std::cout << "all " << checksums.checked << " datasets agree with their checksums\n";
 }
 
 void diff_tables(const std::string& a, const std::string& b) {
@@ -104,9 +133,22 @@ void diff_tables(const std::string& a, const std::string& b) {
   std::cout << changed << " of " << first.items() << " identifiers differ\n";
 }
 
-/// Compares what training made (weights, optimiser, identifiers, tokenizer); the configuration and the
-/// clock's readings in the progress may differ between runs that computed the same.
-void diff_checkpoints(const Hdf5Reader& a, const Hdf5Reader& b) {
+/// Files of other programs carry no checksums.
+bool same_values(const Hdf5Reader& a, const Hdf5Reader& b, const std::string& name) {
+  if (a.has_attribute(name, "sha256") && b.has_attribute(name, "sha256")) {
+    return a.text_attribute(name, "sha256") == b.text_attribute(name, "sha256");
+  }
+  try {
+    const HostArray first = a.read(name), second = b.read(name);
+    return first.type == second.type && first.bytes == second.bytes;
+  } catch (const DataError&) {  // no numbers
+    return a.read_strings(name) == b.read_strings(name);
+  }
+}
+
+/// Compares what training made (weights, optimiser, identifiers, tokenizer) or a dataset holds; the
+/// configuration and the clock's readings in the progress may differ between runs that computed the same.
+void diff_files(const Hdf5Reader& a, const Hdf5Reader& b) {
   std::set<std::string> names;
   for (const Hdf5Reader* file : {&a, &b}) {
     for (const std::string& name : file->datasets()) {
@@ -119,8 +161,8 @@ void diff_checkpoints(const Hdf5Reader& a, const Hdf5Reader& b) {
     if (!a.has(name) || !b.has(name)) {
       fault = "only in " + (a.has(name) ? a.path() : b.path()).string();
     } else if (a.shape(name) != b.shape(name)) {
-      fault = shape_text(a.shape(name)) + " and " + shape_text(b.shape(name));
-    } else if (a.text_attribute(name, "sha256") != b.text_attribute(name, "sha256")) {
+      fault = text_of_shape(a.shape(name)) + " and " + text_of_shape(b.shape(name));
+    } else if (!same_values(a, b, name)) {
       fault = "other values";
     }
     if (!fault.empty() && ++different <= 20) std::cout << name << ": " << fault << "\n";
@@ -128,30 +170,44 @@ void diff_checkpoints(const Hdf5Reader& a, const Hdf5Reader& b) {
   std::cout << different << " datasets differ of " << names.size() << "\n";
 }
 
-}  // namespace
-
-ExitCode run_inspect(Session& session) {
-  if (session.mpi.rank() != 0) return ExitCode::kDone;
-  const ProgramOptions& options = session.options;
-  if (!options.diff.empty()) {
-    if (options.diff.size() != 2) throw UsageError("--diff takes two files: --diff A,B");
-    if (!is_json(options.diff[0]) && !is_json(options.diff[1])) {
-      diff_checkpoints(Hdf5Reader(options.diff[0]), Hdf5Reader(options.diff[1]));
-    }
-    diff_tables(options.diff[0], options.diff[1]);
-    return ExitCode::kDone;
+void diff(const std::string& a, const std::string& b) {
+  if (!is_json(a) && !is_json(b)) {
+    const Hdf5Reader first(a), second(b);
+    diff_files(first, second);
+    if (!first.has("/items/identifiers") || !second.has("/items/identifiers")) return;
   }
-  if (session.line.arguments.size() != 1)
-    throw UsageError("inspect takes one FILE (a checkpoint, index.json or dataset), or --diff A,B");
-  const std::filesystem::path path = session.line.arguments.front();
+  diff_tables(a, b);
+}
+
+void inspect(const std::filesystem::path& path, bool verifies) {
   if (is_json(path)) {
     print_table(read_table(path));
-    return ExitCode::kDone;
+    return;
   }
   const Hdf5Reader file(path);
   print_file(file);
   if (file.has("/items/identifiers")) print_table(read_table(path));
-  if (options.verify) verify(file);
+  if (verifies) verify(file);
+}
+
+}  // namespace
+
+ExitCode run_inspect(Session& session) {
+  // Of `--diff A B` the parser takes B for an argument of the command; `--diff A,B` is one list.
+  std::vector<std::string> files = session.options.diff;
+  const bool compares = !files.empty();
+  files.insert(files.end(), session.line.arguments.begin(), session.line.arguments.end());
+  if (files.size() != (compares ? 2 : 1)) {
+    throw UsageError("inspect takes one FILE (a checkpoint, index.json or dataset), or --diff A B; it got " +
+                     std::to_string(files.size()) + " files");
+  }
+  on_root(session.mpi.world(), [&] {
+    if (compares) {
+      diff(files[0], files[1]);
+    } else {
+      inspect(files[0], session.options.verify);
+    }
+  });
   return ExitCode::kDone;
 }
 

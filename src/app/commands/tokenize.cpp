@@ -1,22 +1,53 @@
 // tokenize: items → identifiers with one tokenizer.
+#include <filesystem>
 #include <iostream>
 
 #include "app/run_folder.h"
 #include "app/session.h"
 #include "app/workspace.h"
+#include "base/error.h"
 
 namespace genrec {
+namespace {
+
+/// Its config.ini and summary.json would be lost.
+void refuse_run(const RunFolder& folder) {
+  if (!std::filesystem::exists(folder.checkpoints() / "last")) return;
+  throw UsageError("run.dir = " + folder.path().string() + " holds a run: give another --run.dir");
+}
+
+/// Identifiers are made on the CPU, whatever the node has.
+Runtime cpu_runtime(const Session& session) {
+  RunOptions options = session.options.run;
+  options.device = "cpu";
+  options.comm = "mpi";
+  options.precision = "f32";
+  return choose_runtime(options, session.mpi);
+}
+
+ProgramOptions without_text(ProgramOptions options) {
+  options.model.vocabulary = "codes";
+  options.text.templates = "none";
+  return options;
+}
+
+}  // namespace
 
 ExitCode run_tokenize(Session& session) {
-  session.options.model.vocabulary = "codes";  // no text is read
-  Workspace workspace(session);
+  const Runtime runtime = cpu_runtime(session);
+  // A copy: config.ini gets the options as they were given.
+  ProgramOptions options = without_text(session.options);
+  Session reading{options, session.parser, session.line, session.mpi, session.logging};
+  const Workspace workspace(reading);
   Communicator& world = session.mpi.world();
+  RunFolder folder(run_directory(session, "tokenize", workspace.dataset()), world.is_root());
+  refuse_run(folder);
   const IdentifierTable table = workspace.make_identifiers();
   world.require_equal(table.sha256(), "the identifier table");
 
-  RunFolder folder(run_directory(session, "tokenize", workspace.dataset()), world.is_root());
   folder.create();
   folder.write_config(session.parser.resolved_ini());
+  folder.write_environment(describe_environment(session, runtime, workspace));
   if (!world.is_root()) return ExitCode::kDone;
   write_index_json(folder.identifiers(0), table);
   folder.write_summary({{"command", "tokenize"},

@@ -1,19 +1,11 @@
 // train: one recommender on fixed identifiers; the best validation is tested.
-#include <algorithm>
-#include <chrono>
 #include <cstdio>
-#include <iostream>
 
 #include "app/dry_run.h"
-#include "app/results.h"
-#include "app/resume.h"
-#include "app/run_folder.h"
-#include "app/session.h"
-#include "app/workspace.h"
+#include "app/training_run.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/random.h"
-#include "base/stop_signal.h"
 #include "model/huggingface.h"
 #include "tokenizers/identifier_similarity.h"
 #include "tokenizers/text_features.h"
@@ -25,25 +17,30 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
 /// What the command must remember beside weights and position.
 struct TrainState {
   double best_score = -1;
   std::int64_t best_epoch = 0;
   std::int64_t evaluations_without_gain = 0;
-  Metrics best_valid;
+  std::int64_t validated_step = -1;  ///< of the last validation
+  Metrics best_valid, test, test_by_identifier;
   double train_seconds = 0, evaluate_seconds = 0;
+  std::int64_t trained_samples = 0, decoded_users = 0;
+  bool done = false;
 
   [[nodiscard]] std::string dump() const {
     return Json{{"best_score", best_score},
                 {"best_epoch", best_epoch},
                 {"without_gain", evaluations_without_gain},
+                {"validated_step", validated_step},
                 {"best_valid", Json(best_valid)},
+                {"test", Json(test)},
+                {"test_by_identifier", Json(test_by_identifier)},
                 {"train_seconds", train_seconds},
-                {"evaluate_seconds", evaluate_seconds}}
+                {"evaluate_seconds", evaluate_seconds},
+                {"trained_samples", trained_samples},
+                {"decoded_users", decoded_users},
+                {"done", done}}
         .dump();
   }
   static TrainState parse(const std::string& text) {
@@ -53,15 +50,196 @@ struct TrainState {
       state.best_score = json.at("best_score").get<double>();
       state.best_epoch = json.at("best_epoch").get<std::int64_t>();
       state.evaluations_without_gain = json.at("without_gain").get<std::int64_t>();
+      state.validated_step = json.at("validated_step").get<std::int64_t>();
       state.best_valid = json.at("best_valid").get<Metrics>();
+      state.test = json.at("test").get<Metrics>();
+      state.test_by_identifier = json.at("test_by_identifier").get<Metrics>();
       state.train_seconds = json.at("train_seconds").get<double>();
       state.evaluate_seconds = json.at("evaluate_seconds").get<double>();
+      state.trained_samples = json.at("trained_samples").get<std::int64_t>();
+      state.decoded_users = json.at("decoded_users").get<std::int64_t>();
+      state.done = json.at("done").get<bool>();
     } catch (const nlohmann::json::exception&) {
       throw DataError("the run folder's checkpoint is not one of the train command: give another run.dir");
     }
     return state;
   }
 };
+
+/// The command's own loop around a Trainer: validation, the best weights, patience.
+class TrainLoop {
+ public:
+  TrainLoop(TrainingRun& run, const ProgramOptions& options, const Workspace& workspace, Communicator& world,
+            T5Model& model, const Vocabulary& vocabulary, const IdentifierTable& table,
+            const TokenizedItems& items, Trainer& trainer, TrainState& state)
+      : run_(run),
+        o_(options),
+        workspace_(workspace),
+        world_(world),
+        model_(model),
+        vocabulary_(vocabulary),
+        table_(table),
+        items_(items),
+        trainer_(trainer),
+        state_(state) {}
+
+  /// Throws StoppedEarly after a checkpoint when a rank wants to stop.
+  void train() {
+    TrainHooks hooks;
+    hooks.should_stop = [&] { return run_.stop.requested(); };
+    hooks.checkpoint_due = [&] { return run_.checkpoint_due(); };
+    hooks.save = [&] { save(); };
+    hooks.on_step = [&](const StepReport& report) { show(report); };
+    hooks.on_epoch = [&](std::int64_t epochs_done) { return after_epoch(epochs_done); };
+    show_progress();
+    lap_ = Clock::now();
+    const TrainEnd end = trainer_.train(hooks);
+    run_.progress.finish();
+    if (end == TrainEnd::kStopped) {
+      throw StoppedEarly("stopped (" + std::string(run_.stop.reason()) + ") at step " +
+                         std::to_string(trainer_.position().stage_step) +
+                         " with a checkpoint: the same command goes on");
+    }
+    // max-steps may end the training within an epoch.
+    const TrainPosition at = trainer_.position();
+    if (state_.validated_step != at.stage_step) validate(at.step == 0 ? at.epoch : at.epoch + 1);
+  }
+
+  /// Of the best weights; the last checkpoint says that the run is done.
+  void test() {
+    load_weights(model_, run_.checkpoints.load("best", CheckpointParts::kModel).model, "checkpoints/best",
+                 o_.run.seed);
+    const SplitMetrics test = evaluate(Split::kTest);
+    state_.test = test.by_item;
+    state_.test_by_identifier = test.by_identifier;
+    state_.done = true;
+    save();
+  }
+
+ private:
+  void account() {
+    const Clock::time_point now = Clock::now();
+    state_.train_seconds += std::chrono::duration<double>(now - std::exchange(lap_, now)).count();
+    const std::int64_t samples = trainer_.throughput().samples;
+    state_.trained_samples += samples - std::exchange(counted_, samples);
+  }
+
+  [[nodiscard]] CheckpointState snapshot() const {
+    CheckpointState s = workspace_.identity();
+    s.stage = state_.done ? "done" : "train";
+    s.step = trainer_.position().stage_step;
+    s.position = trainer_.position();
+    s.loop = state_.dump();
+    if (!world_.is_root()) return s;  // the root writes; the others' weights are the same
+    s.model_config = model_.config().to_json();
+    s.model = weights_to_host(model_);
+    if (!state_.done) s.optimizer = trainer_.optimizer_state();
+    s.vocabulary = vocabulary_.symbols();
+    s.identifiers = table_;
+    s.history = {table_};
+    return s;
+  }
+
+  void save() {
+    if (!state_.done) account();
+    run_.checkpoints.save(snapshot());
+  }
+
+  SplitMetrics evaluate(Split split) {
+    if (!state_.done) account();
+    const SplitMetrics evaluation = run_.evaluate(model_, items_, split);
+    state_.decoded_users += evaluation.users;
+    state_.evaluate_seconds += evaluation.seconds;
+    lap_ = Clock::now();
+    return evaluation;
+  }
+
+  void show_progress() {
+    run_.progress.start("train", trainer_.total_steps(), "steps", trainer_.position().stage_step);
+  }
+
+  void show(const StepReport& report) {
+    char text[64];
+    std::snprintf(text, sizeof(text), "loss %.4f  %.0f samples/s", report.loss, report.samples_per_s);
+    run_.progress.update(report.position.stage_step, text);
+    run_.measure(report, report.position.stage_step, 0, "train");
+  }
+
+  bool after_epoch(std::int64_t epochs_done) {
+    if (trainer_.position().stage_step == state_.validated_step) {
+      // Gone on from the checkpoint of this very validation; a kill may have come before its link.
+      if (state_.best_epoch == epochs_done) run_.checkpoints.mark_best();
+      return goes_on();
+    }
+    const bool last = epochs_done == o_.train.epochs;
+    if (!last && (o_.train.eval_every == 0 || epochs_done % o_.train.eval_every != 0)) return true;
+    validate(epochs_done);
+    show_progress();
+    return goes_on();
+  }
+
+  [[nodiscard]] bool goes_on() const {
+    return o_.train.patience == 0 || state_.evaluations_without_gain < o_.train.patience;
+  }
+
+  void validate(std::int64_t epochs_done) {
+    save();  // validation takes long, too: what was trained is safe before it
+    const SplitMetrics valid = evaluate(Split::kValid);
+    const double score = selection_score(valid.by_item);
+    const bool best = score > state_.best_score;
+    state_.evaluations_without_gain = best ? 0 : state_.evaluations_without_gain + 1;
+    state_.validated_step = trainer_.position().stage_step;
+    if (best) {
+      state_.best_score = score;
+      state_.best_epoch = epochs_done;
+      state_.best_valid = valid.by_item;
+    }
+    run_.measure({state_.validated_step, static_cast<double>(epochs_done), 0, "valid", "", 0}, valid.by_item);
+    LOG_ROOT(INFO) << "epoch " << epochs_done << ", validation: " << to_text(valid.by_item)
+                   << (best ? "; the best so far" : "");
+    save();
+    if (best) run_.checkpoints.mark_best();
+  }
+
+  TrainingRun& run_;
+  const ProgramOptions& o_;
+  const Workspace& workspace_;
+  Communicator& world_;
+  T5Model& model_;
+  const Vocabulary& vocabulary_;
+  const IdentifierTable& table_;
+  const TokenizedItems& items_;
+  Trainer& trainer_;
+  TrainState& state_;
+  Clock::time_point lap_;
+  std::int64_t counted_ = 0;
+};
+
+double rate(std::int64_t amount, double seconds) {
+  return seconds > 0 ? static_cast<double>(amount) / seconds : 0;
+}
+
+RunResults results_of(const TrainState& state, const IdentifierTable& table, const Workspace& workspace) {
+  IterationRecord record;
+  record.collision_rate = record.collision_rate_final = table.collision_rate();
+  record.identifiers_sha256 = table.sha256();
+  record.semantic_identifier_similarity = semantic_identifier_similarity(table, tfidf(workspace.texts()));
+  record.valid = state.best_valid;
+  record.seconds.train = state.train_seconds;
+  record.seconds.evaluate = state.evaluate_seconds;
+  return {.command = "train",
+          .selected = "epoch " + std::to_string(state.best_epoch),
+          .selected_iteration = 0,
+          .identifiers_sha256 = record.identifiers_sha256,
+          .iterations = {record},
+          .test = state.test,
+          .test_by_identifier = state.test_by_identifier,
+          .baselines = {},
+          .valid_baselines = {},
+          .train_samples_per_s = rate(state.trained_samples, state.train_seconds),
+          .decode_users_per_s = rate(state.decoded_users, state.evaluate_seconds),
+          .regenerate_items_per_s = 0};
+}
 
 }  // namespace
 
@@ -72,23 +250,21 @@ ExitCode run_train(Session& session) {
   Workspace workspace(session);
   if (o.run.dry_run) return dry_run(session, workspace, runtime);
 
-  RunFolder folder(run_directory(session, "train", workspace.dataset()), world.is_root());
-  folder.create();
-  world.barrier();
-  session.logging.open_file(folder.logs());
-  CheckpointFolder checkpoints(folder.checkpoints(), o.run.keep, world);
-  std::optional<CheckpointState> resumed = find_resume_state(session, workspace, checkpoints, folder);
-
-  IdentifierTable table = resumed ? resumed->identifiers : workspace.make_identifiers();
-  Vocabulary vocabulary = resumed ? Vocabulary::restore(resumed->text_pieces, resumed->vocabulary)
-                                  : Vocabulary(workspace.text_pieces(), table.symbols());
+  TrainingRun run(session, "train", workspace, runtime);
+  const std::optional<CheckpointState>& resumed = run.resumed;
+  const IdentifierTable table = resumed ? resumed->identifiers : workspace.make_identifiers();
+  const Vocabulary vocabulary = resumed ? Vocabulary::restore(resumed->text_pieces, resumed->vocabulary)
+                                        : Vocabulary(workspace.text_pieces(), table.symbols());
   const TokenizedItems items(table, vocabulary);
   auto model = resumed ? model_from_checkpoint(*resumed, runtime.device, runtime.precision)
                        : workspace.make_model(runtime, vocabulary);
   TrainState state = resumed ? TrainState::parse(resumed->loop) : TrainState{};
-  folder.write_config(session.parser.resolved_ini());
-  folder.write_environment(describe_environment(runtime, session.mpi, workspace.dataset()));
-  if (world.is_root()) write_index_json(folder.identifiers(0), table);
+  if (state.done && run.has_summary()) {
+    run.show_finished(results_of(state, table, workspace));
+    return ExitCode::kDone;
+  }
+  run.describe();
+  if (world.is_root()) write_index_json(run.folder.identifiers(0), table);
 
   TrainingOrder order = workspace.training_order(o.train.batch);
   const RecommendationTask task(workspace.dataset().interactions, items, workspace.prompts(), o.data.history,
@@ -99,119 +275,13 @@ ExitCode run_train(Session& session) {
                   runtime.reducer.get());
   if (resumed && resumed->optimizer) trainer.restore(resumed->position, *resumed->optimizer);
 
-  std::optional<std::chrono::duration<double>> limit;
-  if (o.run.max_minutes > 0) limit = std::chrono::duration<double>(60 * o.run.max_minutes);
-  StopSignal stop(limit);
-  Progress progress(progress_mode(o.run.progress), session.mpi.rank());
-  double decode_users_per_s = 0;
-  Clock::time_point lap = Clock::now(), saved = lap;
-
-  const auto snapshot = [&] {
-    CheckpointState s = workspace.identity();
-    s.stage = "train";
-    s.step = trainer.position().stage_step;
-    s.position = trainer.position();
-    state.train_seconds += seconds_since(lap);
-    lap = Clock::now();
-    s.loop = state.dump();
-    if (!world.is_root()) return s;
-    s.model_config = model->config().to_json();
-    s.model = weights_to_host(*model);
-    s.optimizer = trainer.optimizer_state();
-    s.vocabulary = vocabulary.symbols();
-    s.identifiers = table;
-    s.history = {table};
-    return s;
-  };
-  const auto evaluate = [&](Split split) {
-    const EvaluationReport report =
-        evaluate_split(session, workspace, runtime, progress, *model, items, split);
-    decode_users_per_s = static_cast<double>(report.users) / std::max(1e-9, report.seconds);
-    return SplitMetrics{report.by_item, report.by_identifier};
-  };
-
-  TrainHooks hooks;
-  hooks.should_stop = [&] { return stop.requested(); };
-  hooks.checkpoint_due = [&] {
-    if (o.run.checkpoint_minutes <= 0 || seconds_since(saved) < 60 * o.run.checkpoint_minutes) return false;
-    saved = Clock::now();
-    return true;
-  };
-  hooks.save = [&] { checkpoints.save(snapshot()); };
-  hooks.on_step = [&](const StepReport& report) {
-    char text[64];
-    std::snprintf(text, sizeof(text), "loss %.4f  %.0f samples/s", report.loss, report.samples_per_s);
-    progress.update(report.position.stage_step, text);
-    folder.measure({report.position.stage_step, static_cast<double>(report.position.epoch), 0, "train",
-                    "loss", report.loss});
-  };
-  hooks.on_epoch = [&](std::int64_t epochs_done) {
-    const bool last = epochs_done == o.train.epochs;
-    if (!last && (o.train.eval_every == 0 || epochs_done % o.train.eval_every != 0)) return true;
-    state.train_seconds += seconds_since(lap);
-    const Clock::time_point began = Clock::now();
-    const SplitMetrics valid = evaluate(Split::kValid);
-    state.evaluate_seconds += seconds_since(began);
-    lap = Clock::now();
-    for (const auto& [name, value] : valid.by_item) {
-      folder.measure(
-          {trainer.position().stage_step, static_cast<double>(epochs_done), 0, "valid", name, value});
-    }
-    const double score = selection_score(valid.by_item);
-    const bool best = score > state.best_score;
-    state.evaluations_without_gain = best ? 0 : state.evaluations_without_gain + 1;
-    if (best) {
-      state.best_score = score;
-      state.best_epoch = epochs_done;
-      state.best_valid = valid.by_item;
-    }
-    checkpoints.save(snapshot());
-    if (best) checkpoints.mark_best();
-    progress.start("train", trainer.total_steps(), "steps", trainer.position().stage_step);
-    return o.train.patience == 0 || state.evaluations_without_gain < o.train.patience;
-  };
-
-  progress.start("train", trainer.total_steps(), "steps", trainer.position().stage_step);
-  const TrainEnd end = trainer.train(hooks);
-  progress.finish();
-  if (end == TrainEnd::kStopped) {
-    throw StoppedEarly("stopped (" + std::string(stop.reason()) + ") at step " +
-                       std::to_string(trainer.position().stage_step) +
-                       " with a checkpoint: the same command goes on");
+  TrainLoop loop(run, o, workspace, world, *model, vocabulary, table, items, trainer, state);
+  if (!state.done) {
+    loop.train();
+    loop.test();
   }
-  if (state.best_epoch > 0) {
-    load_weights(*model, checkpoints.load("best", CheckpointParts::kModel).model, "checkpoints/best",
-                 o.run.seed);
-  }
-  const SplitMetrics test = evaluate(Split::kTest);
-
-  IterationRecord record;
-  record.collision_rate = record.collision_rate_final = table.collision_rate();
-  record.identifiers_sha256 = table.sha256();
-  record.semantic_identifier_similarity = semantic_identifier_similarity(table, tfidf(workspace.texts()));
-  record.valid = state.best_valid;
-  record.seconds.train = state.train_seconds;
-  record.seconds.evaluate = state.evaluate_seconds;
-  RunResults results{.command = "train",
-                     .selected_iteration = 0,
-                     .identifiers_sha256 = record.identifiers_sha256,
-                     .iterations = {record},
-                     .test = test.by_item,
-                     .test_by_identifier = test.by_identifier,
-                     .baselines = {},
-                     .train_samples_per_s = trainer.throughput().seconds > 0
-                                                ? static_cast<double>(trainer.throughput().samples) /
-                                                      trainer.throughput().seconds
-                                                : 0,
-                     .decode_users_per_s = decode_users_per_s,
-                     .regenerate_items_per_s = 0};
-  if (o.eval.baselines == "popularity")
-    results.baselines["popularity"] = evaluate_popularity(session, workspace, Split::kTest);
-  folder.write_summary(summary_json(results, session, workspace, runtime));
-  if (world.is_root()) {
-    std::cout << results_table(results, o.eval.k) << "\nbest epoch " << state.best_epoch
-              << "; summary: " << (folder.path() / "summary.json").string() << std::endl;
-  }
+  run.finish(results_of(state, table, workspace), state.validated_step,
+             static_cast<double>(state.best_epoch));
   return ExitCode::kDone;
 }
 

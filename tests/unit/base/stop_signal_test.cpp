@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
-#include <stdexcept>
 #include <string>
 
 namespace genrec {
@@ -49,9 +48,19 @@ TEST(StopSignal, TimeLimitNotYetOver) {
   EXPECT_FALSE(stop.requested());
 }
 
-TEST(StopSignal, OnlyOneAtATime) {
-  const StopSignal stop;
-  EXPECT_THROW(StopSignal(), std::logic_error);
+TEST(StopSignal, KnowsWhatCameBeforeIt) {
+  const auto before = std::signal(SIGUSR1, own_handler);
+  own_handler_calls = 0;
+  listen_for_stop_signals();
+  std::raise(SIGUSR1);
+  {
+    const StopSignal stop;
+    EXPECT_STREQ(stop.reason(), "signal SIGUSR1");
+  }
+  EXPECT_EQ(own_handler_calls, 0);
+  stop_listening();
+  EXPECT_EQ(own_handler_calls, 1) << "the signal acts once nobody listens";
+  std::signal(SIGUSR1, before);
 }
 
 }  // namespace

@@ -75,7 +75,6 @@ TEST_F(CommandLineTest, Precedence) {
   EXPECT_EQ(parser_.origin("train.epochs"), second + ":3");
   EXPECT_EQ(parser_.origin("run.seed"), first + ":5");
   EXPECT_FALSE(parser_.is_set("train.schedule"));
-  EXPECT_EQ(parser_.files().size(), 2U);
 }
 
 TEST_F(CommandLineTest, UnknownOptionNamesTheNearest) {

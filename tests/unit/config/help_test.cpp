@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 
+#include "base/error.h"
 #include "fixture.h"
 
 namespace genrec {
@@ -29,6 +30,24 @@ TEST_F(HelpTest, OnlySomeSections) {
   const std::string text = parser_.help_text({"eval"});
   EXPECT_THAT(text, HasSubstr("--eval.k"));
   EXPECT_THAT(text, Not(HasSubstr("--train.lr")));
+}
+
+TEST_F(HelpTest, DifferencesToAnEarlierRun) {
+  parser_.parse({"--train.lr", "0.1", "--run.name", " odd # \"name\" "});
+  const std::string then = parser_.resolved_ini();
+  EXPECT_TRUE(parser_.differences(then).empty());
+  parser_.parse({"--train.lr", "0.2", "--run.name="});
+  const std::map<std::string, std::string> expected = {{"train.lr", "0.1"}, {"run.name", " odd # \"name\" "}};
+  EXPECT_EQ(parser_.differences(then), expected);
+  EXPECT_EQ(parser_.differences(then + "[later]\nkey = 3\n"), expected)
+      << "a key that is unknown here counts not";
+}
+
+TEST_F(HelpTest, ReadsATextLikeAFile) {
+  parser_.read_text("[train]\nlr = 0.25\n", "x.h5:/config");
+  EXPECT_EQ(options_.lr, 0.25);
+  EXPECT_EQ(parser_.origin("train.lr"), "x.h5:/config:2");
+  EXPECT_THROW(parser_.read_text("[train]\nlrr = 1\n", "x"), UsageError);
 }
 
 TEST_F(HelpTest, ResolvedIniRepeatsTheRun) {
