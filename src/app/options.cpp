@@ -75,6 +75,8 @@ void add_train(OptionParser& parser, TrainOptions& o) {
   train.add("max-steps", &o.max_steps, "of a stage; 0: by epochs").at_least(0);
   train.add("batch", &o.batch, "of all ranks together", "samples").at_least(1);
   train.add("lr", &o.lr, "learning rate").above(0);
+  train.add("scale-parameter", &o.scale_parameter,
+            "lr times each parameter's root mean square: random weights learn faster with lr 1e-2");
   train.add("schedule", &o.schedule, "of the learning rate")
       .allowed({"constant", "linear", "cosine", "inverse-sqrt"});
   train.add("warmup", &o.warmup, "below 1: fraction of a stage's steps, else steps").at_least(0);

@@ -15,6 +15,9 @@ struct AdamWOptions {
   double beta2 = 0.999;
   double epsilon = 1e-8;
   double weight_decay = 0.01;  ///< decoupled; only on entries with `decays`
+  /// The learning rate of a parameter is multiplied with its root mean square, at least 1e-3 (Adafactor,
+  /// Shazeer & Stern 2018, section 8): T5's embeddings start 10 to 20 times larger than its matrices.
+  bool scale_parameter = false;
 };
 
 /// AdamW (Loshchilov & Hutter 2019) over a ParameterStore's flat buffers in one pass, with PyTorch's
@@ -40,10 +43,13 @@ class AdamW {
     Range range;
     bool decays;
   };
+  [[nodiscard]] double parameter_scale(const Range& range) const;
+  [[nodiscard]] at::Tensor parameter_scales() const;
   void composite_step(const AdamWStep& step, double decay_rate);
 
   std::vector<Stretch> stretches_;  ///< neighbouring entries with the same rule
   at::Tensor decays_;               ///< the same by element, 1 or 0; made where there are no kernels
+  at::Tensor lengths_;              ///< elements from each stretch's begin to the next one's; likewise
 };
 
 /// Euclidean norm of all gradients, summed in float64 over blocks of fixed size.

@@ -127,7 +127,8 @@ Trainer::Impl::Impl(T5Model& m, BatchSource& s, const TrainOptions& o, TrainStag
       world(w),
       steps_per_epoch(s.steps_per_epoch()),
       steps(stage_steps(steps_per_epoch, stage, options)),
-      optimizer(m.parameters(), AdamWOptions{.weight_decay = o.weight_decay}),
+      optimizer(m.parameters(),
+                AdamWOptions{.weight_decay = o.weight_decay, .scale_parameter = o.scale_parameter}),
       reducer(m.parameters(), w, device_sums) {}
 
 /// Forward and backward over this rank's part, in microbatches; sums over ranks run beside the last backward

@@ -21,6 +21,7 @@ struct TrainOptions {
   double lr = 1e-3;                   ///< largest learning rate
   std::string schedule = "constant";  ///< constant|linear|cosine|inverse-sqrt
   double warmup = 0;                  ///< below 1: fraction of the stage's steps, else steps
+  bool scale_parameter = false;       ///< lr times each parameter's root mean square (Adafactor's rule)
   double weight_decay = 0.01;         ///< decoupled; not on norms and relative position biases
   double clip = 1.0;                  ///< largest gradient norm; 0: no clipping
   double dropout = 0.1;

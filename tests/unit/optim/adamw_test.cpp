@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <optional>
 
 #include "nn/packed.h"
 
@@ -77,6 +78,31 @@ TEST(AdamW, AtenOperationsEqualTheKernels) {
   for (std::size_t i = 0; i < 3; ++i)
     EXPECT_LT((kernels[i] - composite[i]).abs().max().item<float>(), 1e-6F) << i;
   EXPECT_TRUE(at::equal(composite[3], composite[0].to(at::kBFloat16))) << "copies are renewed";
+}
+
+/// lr times max(rms, 1e-3) of the values before the step, by kernels and by ATen operations.
+TEST(AdamW, ScalesTheRateByTheParameter) {
+  for (const bool composite : {false, true}) {
+    std::optional<ForceComposite> forced;
+    if (composite) forced.emplace();
+    ParameterStore store = make_store(Precision::kFloat32);
+    fill(store);
+    store.value(0).mul_(20);
+    store.value(1).mul_(1e-6);
+    std::vector<at::Tensor> before, scale;
+    for (std::size_t i = 0; i < store.entries().size(); ++i) {
+      before.push_back(store.value(i).to(at::kDouble).clone());
+      scale.push_back(before.back().square().mean().sqrt().clamp_min(1e-3));
+    }
+    AdamW optimizer(store, {.weight_decay = 0, .scale_parameter = true});
+    optimizer.step(0.01, 1.0);
+    for (std::size_t i = 0; i < before.size(); ++i) {
+      // The first step is the sign of the gradient.
+      const at::Tensor expected = before[i] - 0.01 * scale[i] * store.gradient(i).to(at::kDouble).sign();
+      EXPECT_LT((store.value(i) - expected).abs().max().item<double>(), 2e-5 * scale[i].item<double>() + 1e-6)
+          << store.entries()[i].name << (composite ? ", ATen" : "");
+    }
+  }
 }
 
 TEST(AdamW, ThreadsDoNotChangeTheStep) {
