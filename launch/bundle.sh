@@ -37,6 +37,12 @@ pack_libraries() {
   done
 }
 
+# Only what this script wrote before is replaced.
+if [ -e "$bundle" ] && ! { [ -f "$bundle/run.sh" ] && [ -f "$bundle/bin/genrec_dist" ]; }; then
+  if [ ! -d "$bundle" ] || [ -n "$(ls -A "$bundle")" ]; then
+    die 2 "$bundle is there and is no bundle: name another folder, or remove it"
+  fi
+fi
 say "packs $build into $bundle"
 rm -rf "$bundle"
 mkdir -p "$bundle/bin" "$bundle/tests" "$bundle/lib" "$bundle/launch" "$bundle/configs"

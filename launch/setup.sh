@@ -69,7 +69,7 @@ install_debian_packages() {
   for name in "${packages[@]}"; do
     dpkg-query -W -f '${Status}' "$name" 2>/dev/null | grep -q 'ok installed' || missing+=("$name")
   done
-  [ -x "$root/.venv/bin/python" ] || find_python > /dev/null || missing+=(python3 python3-venv)
+  venv_works || find_python > /dev/null || missing+=(python3 python3-venv)
   if [ ${#missing[@]} -eq 0 ]; then
     say "system packages: all there"
     return
@@ -89,6 +89,9 @@ install_debian_packages() {
   timed "installs system packages, about 2 minutes: ${missing[*]}" \
     "${runner[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"
 }
+
+# Is .venv whole? One whose making was interrupted has a python, but no pip.
+venv_works() { "$root/.venv/bin/python" -m pip --version > /dev/null 2>&1; }
 
 # installed NAME[==VERSION]...: are all of these in .venv? (metadata only, nothing is imported)
 installed() {
@@ -110,9 +113,9 @@ pip_install() { "$root/.venv/bin/python" -m pip install --no-input --disable-pip
 
 install_venv() {
   local python
-  if [ ! -x "$root/.venv/bin/python" ]; then
+  if ! venv_works; then
     python=$(find_python) || die 2 "no Python 3.10 or newer that can make virtual environments: install python3 and python3-venv"
-    timed "makes .venv with $python" "$python" -m venv "$root/.venv"
+    timed "makes .venv with $python" "$python" -m venv --clear "$root/.venv"
   fi
   installed "${build_wheels[@]}" || timed "installs ${build_wheels[*]} into .venv" pip_install "${build_wheels[@]}"
   if [ -n "${LIBTORCH_ROOT:-}" ]; then

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Prints row ROW (from 0) of a table as options of genrec_dist, one word a line:
 #
-#   mapfile -t options < <(launch/sweep_row.sh configs/sweep_letter.tsv 3)
+#   mapfile -t options < <(launch/sweep_row.sh configs/sweep_tau.tsv 3)
 #
 # The table is tab-separated; its header names options (train.tau); lines that start with # and empty lines do not
 # count; an empty cell leaves the option at its default. With --count: the number of rows.

@@ -11,7 +11,7 @@ use_venv
 cd "$root"
 output=$root/build/ctest.log
 rc=0
-ctest --preset release "$@" < /dev/null 2>&1 | tee "$output" || rc=$?
+ctest --preset release --parallel "$(nproc)" "$@" < /dev/null 2>&1 | tee "$output" || rc=$?
 skipped=$(grep -c '\*\*\*Skipped' "$output" || true)
 [ "$skipped" -eq 0 ] || say "$skipped tests were skipped, see $output"
 grep -E '^[0-9]+% tests passed' "$output" || say "ctest ended without a result"

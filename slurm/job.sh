@@ -7,6 +7,19 @@
 #   GENREC_LAUNCHER      srun or mpirun (srun where Slurm offers PMIx, else mpirun)
 #   GENREC_SRUN_OPTIONS  further options of srun
 #   GENREC_MAX_REQUEUES  requeues in a row without a new checkpoint before the job gives up (3)
+#   GENREC_SAVE_SECONDS  a warned program that takes longer to save is ended, and goes on from its last checkpoint (240)
+#   GENREC_SITE_ENV      another file than slurm/site.env
+
+# USR1 is the warning of --signal; TERM comes when the job is preempted, cancelled or out of time. The ranks save on USR1
+# (mpirun would kill them a second after a TERM). Before all else, because a warning now would end this shell.
+child='' warned='' timer=''
+warn() {
+  warned=yes
+  [ -n "$child" ] || return 0  # told when it is there
+  kill -USR1 "$child" 2>/dev/null
+  [ -n "$timer" ] || start_timer
+}
+trap warn USR1 TERM
 
 project=${GENREC_ROOT:-${SLURM_SUBMIT_DIR:?this is a Slurm job script: submit it with sbatch}}
 # The id to requeue: in an array never SLURM_JOB_ID, which the last task shares with the whole array.
@@ -20,9 +33,10 @@ note() { printf '%s job %s: %s\n' "$(date +%H:%M:%S)" "$self" "$*"; }
 refuse() { printf 'job %s: %s\n' "$self" "$2" >&2; exit "$1"; }
 
 cd "$project" || refuse 66 "cannot enter $project"
-if [ -f slurm/site.env ]; then
+site_env=${GENREC_SITE_ENV:-slurm/site.env}
+if [ -f "$site_env" ]; then
   # shellcheck source=/dev/null
-  . slurm/site.env
+  . "$site_env"
 fi
 program=${GENREC_PROGRAM:-$project/build/genrec_dist}
 runs=${GENREC_RUNS:-runs}
@@ -74,6 +88,48 @@ start_program() {
   child=$!
 }
 
+job_field() { scontrol show job -o "$self" 2>/dev/null | tr ' ' '\n' | sed -n "s/^$1=//p" | head -n 1; }
+
+# Warns again and again, because a launcher that is still starting loses a signal, and ends a program that does not save
+# in time: before the job's own end, which a preemption brings forward.
+start_timer() {
+  local seconds=${GENREC_SAVE_SECONDS:-240} end left
+  end=$(job_field EndTime)
+  if [[ $end == [0-9]*T* ]] && end=$(date -d "$end" +%s); then
+    left=$((end - $(date +%s) - 30))
+    [ "$left" -ge 10 ] || left=10
+    [ "$left" -ge "$seconds" ] || seconds=$left
+  fi
+  (
+    pause=''
+    nap() { sleep "$1" & pause=$!; wait "$pause"; }
+    trap '' USR1
+    trap '[ -z "$pause" ] || kill "$pause"; exit' TERM
+    for ((left = seconds; left > 10; left -= 10)); do
+      nap 10
+      kill -USR1 "$child" 2>/dev/null
+    done
+    nap "$left"
+    note "has not saved within $seconds s of the warning: ends the program"
+    kill -TERM "$child" 2>/dev/null
+    nap 10
+    kill -KILL "$child" 2>/dev/null  # an mpirun that has lost a node does not end on TERM
+  ) &
+  timer=$!
+}
+
+# Slurm's own word: a job that was cancelled, is out of time, or is requeued by Slurm itself is no longer RUNNING.
+ended_on_purpose() {
+  local state
+  for _ in 1 2 3; do
+    state=$(job_field JobState)
+    [ -z "$state" ] || break
+    sleep 5
+  done
+  case $state in RUNNING | SIGNALING) return 1 ;; esac
+  note "Slurm says ${state:-nothing}: is not requeued from here"
+}
+
 # What tells that a run got on: where its newest checkpoint points to, and when that was written.
 progress_of() { stat -L -c '%n %i %Y %s' "$1/checkpoints/last" 2>/dev/null || echo none; }
 
@@ -91,19 +147,15 @@ may_requeue() {
 
 # run_job ARGUMENTS...: the program with these arguments; never returns.
 run_job() {
-  local rc last arguments folder
+  local rc last arguments folder stopped
   folder=$(run_folder "$@")
   mkdir -p "$folder" || refuse 74 "cannot make the run folder $folder"
   [ -x "$program" ] || refuse 66 "$program is not there: build it with launch/build.sh (or set GENREC_PROGRAM)"
   arguments=("$1" --run.dir "$folder" --run.resume auto "${@:2}")
 
-  child='' ended=''
-  # USR1 is the warning of --signal; TERM comes when the job is cancelled, preempted or out of time. Ranks save on
-  # USR1 (mpirun would kill them a second after a TERM). A job that got TERM is not requeued from here.
-  trap '[ -z "$child" ] || kill -USR1 "$child" 2>/dev/null' USR1
-  trap 'ended=yes; [ -z "$child" ] || kill -USR1 "$child" 2>/dev/null' TERM
   rm -f "$folder/exit_code"
   start_program "${arguments[@]}"
+  [ -z "$warned" ] || warn
   while :; do  # wait ends early when a trap runs
     rc=0
     wait "$child" || rc=$?
@@ -112,9 +164,16 @@ run_job() {
   last=0
   wait "$child" 2>/dev/null || last=$?
   [ "$last" -eq 127 ] || rc=$last  # it ended between the two lines above
+  [ -z "$timer" ] || kill "$timer" 2>/dev/null
   note "exit code $rc"
 
-  if [ "$rc" -eq 75 ] && [ -z "$ended" ]; then
+  stopped=no
+  case $rc in
+    75) stopped=yes ;;
+    1 | 137 | 138 | 143) stopped=${warned:-no} ;;  # ended before it could save: its last checkpoint holds
+  esac
+  if [ "$stopped" = yes ] && ! ended_on_purpose; then
+    rc=75
     if may_requeue "$folder"; then
       # Slurm now ends this script, so the default actions must hold again.
       trap - USR1 TERM

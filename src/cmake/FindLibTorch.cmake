@@ -1,12 +1,30 @@
-# LibTorch from CMAKE_PREFIX_PATH, LIBTORCH_ROOT or the project's .venv, as the targets LibTorch::cpu and
-# LibTorch::cuda. TorchConfig.cmake is not used: it refuses a LibTorch built with CUDA on machines without CUDA.
-file(GLOB _libtorch_venv ${CMAKE_SOURCE_DIR}/.venv/lib/python3*/site-packages/torch)
-set(_libtorch_prefixes ${LIBTORCH_ROOT} $ENV{LIBTORCH_ROOT} ${CMAKE_PREFIX_PATH} ${_libtorch_venv})
-find_path(LIBTORCH_INCLUDE_DIR ATen/ATen.h PATHS ${_libtorch_prefixes} PATH_SUFFIXES include NO_DEFAULT_PATH)
+# LibTorch from -DLIBTORCH_ROOT, -DCMAKE_PREFIX_PATH, LIBTORCH_ROOT of the environment or the project's .venv, as the
+# targets LibTorch::cpu and LibTorch::cuda. TorchConfig.cmake is not used: it refuses a LibTorch built with CUDA on
+# machines without CUDA.
+if(NOT "$ENV{LIBTORCH_ROOT}" STREQUAL "")  # kept, because ninja may configure again in another shell
+  set(LIBTORCH_ENVIRONMENT "$ENV{LIBTORCH_ROOT}" CACHE INTERNAL "LIBTORCH_ROOT of the environment")
+endif()
+file(GLOB _libtorch_venv "${CMAKE_SOURCE_DIR}/.venv/lib/python3*/site-packages/torch")
+set(_libtorch_prefixes ${LIBTORCH_ROOT} ${CMAKE_PREFIX_PATH} ${LIBTORCH_ENVIRONMENT} ${_libtorch_venv})
+
+# What was found is cached: forgotten when it has gone, or when the places to look in have changed.
+if(DEFINED LIBTORCH_SEARCHED AND
+   NOT (EXISTS "${LIBTORCH_CPU_LIBRARY}" AND LIBTORCH_SEARCHED STREQUAL "${_libtorch_prefixes}"))
+  foreach(_variable INCLUDE_DIR CPU_LIBRARY C10_LIBRARY CUDA_LIBRARY C10_CUDA_LIBRARY)
+    unset(LIBTORCH_${_variable} CACHE)
+  endforeach()
+endif()
+set(LIBTORCH_SEARCHED "${_libtorch_prefixes}" CACHE INTERNAL "where LibTorch was looked for")
+
 find_library(LIBTORCH_CPU_LIBRARY torch_cpu PATHS ${_libtorch_prefixes} PATH_SUFFIXES lib NO_DEFAULT_PATH)
-find_library(LIBTORCH_C10_LIBRARY c10 PATHS ${_libtorch_prefixes} PATH_SUFFIXES lib NO_DEFAULT_PATH)
-find_library(LIBTORCH_CUDA_LIBRARY torch_cuda PATHS ${_libtorch_prefixes} PATH_SUFFIXES lib NO_DEFAULT_PATH)
-find_library(LIBTORCH_C10_CUDA_LIBRARY c10_cuda PATHS ${_libtorch_prefixes} PATH_SUFFIXES lib NO_DEFAULT_PATH)
+# Everything else only beside it: parts of two LibTorchs must not mix.
+if(LIBTORCH_CPU_LIBRARY)
+  get_filename_component(LIBTORCH_LIBRARY_DIR "${LIBTORCH_CPU_LIBRARY}" DIRECTORY)
+  find_path(LIBTORCH_INCLUDE_DIR ATen/ATen.h PATHS "${LIBTORCH_LIBRARY_DIR}/../include" NO_DEFAULT_PATH)
+  find_library(LIBTORCH_C10_LIBRARY c10 PATHS "${LIBTORCH_LIBRARY_DIR}" NO_DEFAULT_PATH)
+  find_library(LIBTORCH_CUDA_LIBRARY torch_cuda PATHS "${LIBTORCH_LIBRARY_DIR}" NO_DEFAULT_PATH)
+  find_library(LIBTORCH_C10_CUDA_LIBRARY c10_cuda PATHS "${LIBTORCH_LIBRARY_DIR}" NO_DEFAULT_PATH)
+endif()
 
 set(_version_header ${LIBTORCH_INCLUDE_DIR}/torch/headeronly/version.h)
 if(NOT EXISTS ${_version_header})
@@ -26,7 +44,6 @@ find_package_handle_standard_args(LibTorch
 add_library(LibTorch::cpu INTERFACE IMPORTED)
 target_include_directories(LibTorch::cpu SYSTEM INTERFACE
   ${LIBTORCH_INCLUDE_DIR} ${LIBTORCH_INCLUDE_DIR}/torch/csrc/api/include)
-get_filename_component(LIBTORCH_LIBRARY_DIR ${LIBTORCH_CPU_LIBRARY} DIRECTORY)
 # libtorch_cpu of a CUDA build names cudart and cupti: found beside it, or in the wheels next door.
 target_link_libraries(LibTorch::cpu INTERFACE ${LIBTORCH_CPU_LIBRARY} ${LIBTORCH_C10_LIBRARY})
 file(GLOB LIBTORCH_WHEEL_DIRS ${LIBTORCH_LIBRARY_DIR}/../../nvidia/*/lib)
@@ -39,7 +56,7 @@ if(LIBTORCH_CUDA_LIBRARY AND LIBTORCH_C10_CUDA_LIBRARY)
   add_library(LibTorch::cuda INTERFACE IMPORTED)
   # Registers itself by static constructors: the linker must not drop it.
   target_link_libraries(LibTorch::cuda INTERFACE LibTorch::cpu
-    "-Wl,--no-as-needed,${LIBTORCH_CUDA_LIBRARY},${LIBTORCH_C10_CUDA_LIBRARY},--as-needed")
+    "-Wl,--no-as-needed" "${LIBTORCH_CUDA_LIBRARY}" "${LIBTORCH_C10_CUDA_LIBRARY}" "-Wl,--as-needed")
 endif()
 
 # libtorch_cuda loads only where cuBLAS, cuDNN and the rest are (the full wheel set, or a system CUDA).

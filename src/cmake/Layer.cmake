@@ -1,5 +1,12 @@
-# genrec_layer(NAME [LINKS targets...] [TORCH]): the static library of one folder of src/; its sources are added
-# by target_sources in the folder's CMakeLists.txt. TORCH: uses LibTorch, with ATen as a precompiled header.
+# genrec_share_torch_pch(PROGRAM): gives an executable that uses LibTorch the precompiled header of the layers. GCC
+# takes one only with the flags that it was made with: of the -fPIE of executables and -fPIC the last one counts.
+function(genrec_share_torch_pch program)
+  target_compile_options(${program} PRIVATE -fPIC)
+  target_precompile_headers(${program} REUSE_FROM genrec_torch_pch)
+endfunction()
+
+# genrec_layer(NAME [TORCH] SOURCES files... [LINKS targets...]): the static library of one folder of src/.
+# TORCH: uses LibTorch, with ATen as a precompiled header.
 function(genrec_layer name)
   cmake_parse_arguments(ARG "TORCH" "" "LINKS;SOURCES" ${ARGN})
   add_library(genrec_${name} STATIC ${ARG_SOURCES})

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Behaves towards the job scripts as genrec_dist does, without its work: --run.dir, --run.resume auto, checkpoints/last,
-# summary.json, exit code 75 after USR1. The result is a checksum over all steps, so a lost or repeated step shows.
-# FAKE_STEPS, FAKE_STEP_SECONDS: length; FAKE_EXIT: fails with this code; FAKE_STUCK: stops without a checkpoint.
+# summary.json, exit code 75 after USR1 or TERM. The result is a checksum over all steps, so a lost or repeated step shows.
+# FAKE_STEPS, FAKE_STEP_SECONDS: length; FAKE_STUCK: stops without a checkpoint. At its first start only: FAKE_DEAF takes
+# no notice of USR1, FAKE_LATE does not listen yet.
 set -u
 rank=${OMPI_COMM_WORLD_RANK:-${PMIX_RANK:-${SLURM_PROCID:-0}}}
 command=$1 folder='' rate=0 poison=''
@@ -15,7 +16,11 @@ while [ $# -gt 0 ]; do
   shift 2
 done
 stop=
-trap 'stop=yes' USR1
+trap 'stop=yes' USR1 TERM
+if [ -z "${SLURM_RESTART_COUNT:-}" ]; then
+  [ -z "${FAKE_DEAF:-}" ] || trap '' USR1
+  [ -z "${FAKE_LATE:-}" ] || trap - USR1 TERM
+fi
 [ "$poison" != 13 ] || exit 65
 [ -z "${FAKE_STUCK:-}" ] || exit 75
 mkdir -p "$folder/checkpoints"

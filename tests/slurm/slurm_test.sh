@@ -38,7 +38,7 @@ trap 'exit 143' TERM INT
 mkdir -p "$folder/out" "$folder/runs"
 started=
 for _ in 1 2 3; do  # another cluster may have the port
-  if "$shared/slurm/start-slurm.sh" start "$folder/s" --cpus 32 --port $((20000 + RANDOM % 10000)) > "$folder/start.log" 2>&1; then
+  if "$shared/slurm/start-slurm.sh" start "$folder/s" --cpus 32 --partitions main,other --port $((20000 + RANDOM % 10000)) > "$folder/start.log" 2>&1; then
     started=yes
     break
   fi
@@ -50,7 +50,8 @@ if [ -z "$started" ]; then
 fi
 # shellcheck source=/dev/null
 . "$folder/s/env.sh"
-export GENREC_RUNS=$folder/runs SBATCH_OUTPUT="$folder/out/%x-%j.out"
+# Not a developer's own slurm/site.env: it may name another program and other folders.
+export GENREC_RUNS=$folder/runs GENREC_SITE_ENV=/dev/null SBATCH_OUTPUT="$folder/out/%x-%j.out"
 cd "$project" || exit 1
 
 submit() { sbatch --parsable "$@"; }
@@ -76,10 +77,9 @@ same_result() {
   done
 }
 says() { output "$1" | grep -q -- "$2"; }
-signal_when_running() {  # signal_when_running JOB FILE: USR1 to the batch shell once FILE of the run exists
+wait_until() {  # wait_until COMMAND...: at most two minutes
   local limit=$((SECONDS + 120))
-  until [ -s "$folder/runs/$1/$2" ] || [ "$SECONDS" -gt "$limit" ]; do sleep 0.5; done
-  scancel --batch --signal=USR1 "$1"
+  until "$@" || [ "$SECONDS" -gt "$limit" ]; do sleep 0.5; done
 }
 
 sweep=$folder/sweep.tsv
@@ -89,25 +89,56 @@ if [ "$1" = fake ]; then
   printf 'train.lr\ttrain.tau\n0.1\t0.7\n0.1\t1.0\n0.2\t0.7\n0.2\t1.0\n' > "$sweep"
   slow=0.75
 
-  straight=$(submit slurm/siit.sbatch "${options[@]}")
+  job() { submit slurm/siit.sbatch "${options[@]}"; }
+  # shellcheck disable=SC2016  # for the job to read
+  printf '[ -n "${SLURM_RESTART_COUNT:-}" ] || { echo sets up; sleep 5; }\n' > "$folder/early.env"
+
+  straight=$(job)
   limited=$(FAKE_STEP_SECONDS=$slow submit --time=1 --signal=B:USR1@40 slurm/siit.sbatch "${options[@]}")
-  by_mpirun=$(GENREC_LAUNCHER=mpirun FAKE_STEP_SECONDS=0.3 submit slurm/siit.sbatch "${options[@]}")
-  cancelled=$(FAKE_STEP_SECONDS=$slow submit slurm/siit.sbatch "${options[@]}")
-  stuck=$(FAKE_STUCK=1 GENREC_MAX_REQUEUES=1 submit slurm/siit.sbatch "${options[@]}")
+  export FAKE_STEP_SECONDS=0.3
+  by_mpirun=$(GENREC_LAUNCHER=mpirun job)
+  cancelled=$(job)
+  preempted=$(job)
+  early=$(GENREC_SITE_ENV=$folder/early.env job)
+  late=$(FAKE_LATE=1 job)
+  deaf=$(FAKE_DEAF=1 GENREC_SAVE_SECONDS=3 job)
+  deaf_mpirun=$(FAKE_DEAF=1 GENREC_SAVE_SECONDS=3 GENREC_LAUNCHER=mpirun job)
+  unset FAKE_STEP_SECONDS
+  stuck=$(FAKE_STUCK=1 GENREC_MAX_REQUEUES=1 job)
   four=$(submit --ntasks-per-node=4 slurm/siit.sbatch "${options[@]}")
   printf 'train.lr\trun.seed\n0.1\t1\n0.2\t13\n' > "$folder/bad.tsv"
-  submitted=$(slurm/submit_sweep.sh -j 2 "$sweep" -- --run.seed 5) || exit 1
-  bad=$(slurm/submit_sweep.sh "$folder/bad.tsv") || exit 1
-  sleep 4
-  scancel --batch --signal=USR1 "$by_mpirun"
+  submitted=$(FAKE_STEP_SECONDS=0.2 slurm/submit_sweep.sh -j 2 "$sweep" -p other -- --run.seed 5) || exit 1
+  bad=$(slurm/submit_sweep.sh "$folder/bad.tsv" --partition=other) || exit 1
+  sweep_id=$(echo "$submitted" | sed -n 's/^array \([0-9]*\):.*/\1/p')
+  collecting=$(scontrol show job -o "$(echo "$submitted" | sed -n 's/^collecting job \([0-9]*\):.*/\1/p')")
+
+  wait_until says "$early" "sets up"
+  scancel --batch --signal=USR1 "$early"
+  for id in "$by_mpirun" "$cancelled" "$preempted" "$late" "$deaf" "$deaf_mpirun"; do wait_until says "$id" "start 0"; done
+  sweep_task() { cat "$folder"/out/sweep-*.out 2> /dev/null | grep "job ${sweep_id}_$1:"; }
+  row_runs() { sweep_task 0 | grep -q "start 0"; }
+  wait_until row_runs
+  sleep 3  # the programs are running
   scancel "$cancelled"
+  scancel --batch --signal=TERM "$preempted"
+  scancel --batch --signal=USR1 "$by_mpirun" "$late" "$deaf" "$deaf_mpirun"
+  timeout 2 scancel --batch --signal=USR1 "${sweep_id}_0"  # with others pending it is told to try again, although it was heard
   wait_for_jobs 240 || check "all jobs end" false
   check "two tasks run to the end" code_is "$straight" 0
   check "the run has two ranks" [ "$(value "$straight" ranks)" = 2 ]
   check "four tasks when asked" [ "$(value "$four" ranks)" = 4 ]
   check "mpirun: the warned job was requeued" says "$by_mpirun" "start 1"
   check "mpirun: result of the uninterrupted run" same_result "$straight" "$by_mpirun"
+  check "the cancelled job was running" says "$cancelled" "CANCELLED AT"
   check "a cancelled job is not requeued" [ -z "$(output "$cancelled" | grep 'start 1')" ]
+  for what in preempted early late deaf deaf_mpirun; do
+    check "$what: the job was requeued once" [ "$(output "${!what}" | grep -c 'start [1-9]')" = 1 ]
+    check "$what: result of the uninterrupted run" same_result "$straight" "${!what}"
+  done
+  check "deaf: was ended" says "$deaf" "has not saved"
+  check "a warned array task is requeued" [ "$(sweep_task 0 | grep -c 'start 1')" = 1 ]
+  check "and no other one" [ "$(sweep_task '[1-3]' | grep -c 'start 1')" = 0 ]
+  check "the collecting job takes over the partition" [ -z "${collecting##*Partition=other *}" ]
   check "a job without progress is requeued once" says "$stuck" "start 1"
   check "a job without progress gives up" says "$stuck" "gives up"
   check "a job without progress ends with 75" code_is "$stuck" 75
@@ -117,22 +148,24 @@ if [ "$1" = fake ]; then
 else
   export GENREC_PROGRAM=$1
   [ -x "$GENREC_PROGRAM" ] || skip "$GENREC_PROGRAM is not built"
-  read -r -a options <<< "${GENREC_SLURM_OPTIONS:---config configs/quickstart.ini --siit.warmup-epochs 12 --siit.finetune-epochs 6}"
+  # About 45 s alone: the time-limited job is warned 20 to 30 s after its start, beside another one.
+  read -r -a options <<< "${GENREC_SLURM_OPTIONS:---config configs/quickstart.ini --siit.iterations 1 --siit.warmup-epochs 12 --siit.align-epochs 40 --siit.finetune-epochs 6}"
   cp "$project/configs/sweep_tau.tsv" "$sweep"
   small=(--config configs/quickstart.ini --data.max-users 200 --siit.warmup-epochs 1 --siit.align-epochs 1 --siit.finetune-epochs 1 --siit.iterations 1)
 
   straight=$(submit slurm/siit.sbatch "${options[@]}")
-  wait_for_jobs 900 || check "the first job ends" false
+  wait_for_jobs 300 || check "the first job ends" false
   limited=$(submit --time=1 --signal=B:USR1@40 slurm/siit.sbatch "${options[@]}")
-  signalled=$(submit slurm/siit.sbatch "${options[@]}")
-  signal_when_running "$signalled" metrics.jsonl
-  wait_for_jobs 1200 || check "all jobs end" false
+  signalled=$(GENREC_LAUNCHER=mpirun submit slurm/siit.sbatch "${options[@]}")
+  wait_until [ -s "$folder/runs/$signalled/metrics.jsonl" ]
+  scancel --batch --signal=USR1 "$signalled"
+  wait_for_jobs 600 || check "all jobs end" false
   submitted=$(slurm/submit_sweep.sh -j 2 "$sweep" -- "${small[@]}") || exit 1
-  wait_for_jobs 900 || check "the sweep ends" false
+  wait_for_jobs 400 || check "the sweep ends" false
   check "two tasks run to the end" code_is "$straight" 0
   check "the run has two ranks" [ "$(value "$straight" ranks)" = 2 ]
-  check "the signalled job was requeued" says "$signalled" "start 1"
-  check "result of the uninterrupted run" same_result "$straight" "$signalled"
+  check "mpirun: the warned job was requeued" says "$signalled" "start 1"
+  check "mpirun: result of the uninterrupted run" same_result "$straight" "$signalled"
 fi
 check "the time-limited job was requeued" says "$limited" "start 1"
 check "the time-limited job ends well" code_is "$limited" 0
