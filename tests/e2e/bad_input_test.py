@@ -240,6 +240,9 @@ def full_disk():
 
 def main():
     wanted = sys.argv[2:]
+    if unknown := set(wanted) - {*CASES, *REPAIRS}:
+        print(f"there is no case {sorted(unknown)}: see CASES and REPAIRS")
+        return 2
     names = [n for n in [*CASES, *REPAIRS] if not wanted or n in wanted]
     results = [check(name, ranks) for name in names for ranks in (1, 2)]
     if not wanted:
