@@ -145,7 +145,8 @@ void TrainingRun::finish(RunResults results, std::int64_t step, double epoch) {
 }
 
 bool TrainingRun::has_summary() const {
-  return std::filesystem::exists(folder.path() / "summary.json");
+  const bool found = world_.is_root() && std::filesystem::exists(folder.path() / "summary.json");
+  return world_.max(found ? 1 : 0) == 1;
 }
 
 void TrainingRun::show_finished(const RunResults& finished) {

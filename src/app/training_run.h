@@ -38,7 +38,8 @@ class TrainingRun {
   void finish(RunResults results, std::int64_t step, double epoch);
   /// Says that the run had been finished before and shows its table; nothing is written.
   void show_finished(const RunResults& results);
-  /// True when the run folder already has the summary of this run.
+  /// Whether the run folder already has the summary of this run: the root's answer, others may not see the
+  /// folder. Collective.
   [[nodiscard]] bool has_summary() const;
 
   RunFolder folder;

@@ -2,15 +2,10 @@
 
 #include <algorithm>
 
+#include "nn/indices.h"
+
 namespace genrec {
 namespace {
-
-template <typename T>
-at::Tensor on_device(const std::vector<T>& values, at::Device device) {
-  at::Tensor host = at::empty({static_cast<std::int64_t>(values.size())}, at::kLong);
-  std::copy(values.begin(), values.end(), host.data_ptr<std::int64_t>());
-  return host.to(device);
-}
 
 std::vector<std::int64_t> widest_by_step(const TokenAutomaton& automaton) {
   std::vector<std::int64_t> widest;
@@ -36,9 +31,9 @@ std::vector<std::int64_t> widest_by_step(const TokenAutomaton& automaton) {
 }  // namespace
 
 DeviceAutomaton::DeviceAutomaton(const TokenAutomaton& automaton, at::Device device)
-    : begin(on_device(automaton.begin, device)),
-      token(on_device(automaton.token, device)),
-      target(on_device(automaton.target, device)),
+    : begin(index_on(automaton.begin, device)),
+      token(index_on(automaton.token, device)),
+      target(index_on(automaton.target, device)),
       widest(widest_by_step(automaton)) {}
 
 }  // namespace genrec

@@ -88,6 +88,20 @@ try:
         raise SystemExit(f"metrics.jsonl has the splits {splits}")
     print("finished run left alone, other options refused", flush=True)
 
+    # the ranks need not share the run folder: the root's answer holds
+    places = [work / "here", work / "there"]
+    for place in places:
+        place.mkdir()
+    line = ["mpirun", "--oversubscribe", "--bind-to", "none"]
+    for i, place in enumerate(places):
+        line += [*([":"] if i else []), "-np", "1", "-wdir", str(place), str(PROGRAM), *OPTIONS, "--run.dir", "run"]
+    for expected in ("summary:", "finished before"):
+        apart = p.subprocess.run(line, env=p.ENVIRONMENT, capture_output=True, text=True, timeout=200)
+        p.expect_done(apart, "ranks in folders of their own")
+        if expected not in apart.stdout:
+            raise SystemExit(f"ranks in folders of their own: no '{expected}' in\n{apart.stdout}")
+    print("ranks in folders of their own", flush=True)
+
     # train, killed between a validation and what follows: that validation does not count twice
     train = ["train", "--model.preset", "tiny", "--train.epochs", "4", "--train.patience", "1", "--data.max-users", "400",
              "--eval.users", "100", "--decode.beams", "10", "--run.progress", "none", "--run.threads", "1"]
@@ -104,6 +118,6 @@ try:
     if not p.summary(short)["iterations"][0]["valid"] or not (short / "checkpoints" / "best").exists():
         raise SystemExit("three steps of train left no validation or no checkpoint")
     print("train: killed after a validation, and ended by max-steps", flush=True)
-    print("5 passed, 0 failed")
+    print("6 passed, 0 failed")
 finally:
     shutil.rmtree(work, ignore_errors=True)

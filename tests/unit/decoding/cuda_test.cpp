@@ -13,6 +13,7 @@
 #include "nn/precision.h"
 #include "optim/adamw.h"
 #include "optim/gradient_reducer.h"
+#include "unit/decoding/same_hypotheses.h"
 #include "unit/decoding/tiny_model.h"
 #include "unit/decoding/tries.h"
 
@@ -152,15 +153,7 @@ TEST_P(OnDevice, BeamSearchFindsWhatTheHostFinds) {
   const auto model = tested(Precision::kFloat32);
   leave_kernels();
   const auto found = generate_on_device(*model, sources, DeviceAutomaton(trie.automaton(), device_), options);
-  ASSERT_EQ(found.size(), expected.size());
-  for (std::size_t s = 0; s < found.size(); ++s) {
-    ASSERT_EQ(found[s].size(), expected[s].size());
-    for (std::size_t h = 0; h < found[s].size(); ++h) {
-      EXPECT_EQ(found[s][h].tokens, expected[s][h].tokens);
-      EXPECT_EQ(found[s][h].node, expected[s][h].node);
-      EXPECT_NEAR(found[s][h].score, expected[s][h].score, 2e-5);
-    }
-  }
+  test::expect_same_hypotheses(found, expected, 2e-5);
 }
 
 INSTANTIATE_TEST_SUITE_P(Places, OnDevice,

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "decoding/device_search.h"
 #include "decoding/parallel_generator.h"
+#include "unit/decoding/same_hypotheses.h"
 #include "unit/decoding/tiny_model.h"
 #include "unit/decoding/tries.h"
 
@@ -94,16 +95,7 @@ void expect_same_on_device(const TokenAutomaton& automaton, const BeamOptions& o
   const PackedSequences sources = random_sources(6, 8);
   const auto expected = generate(model, sources, automaton, options);
   const auto found = generate_on_device(model, sources, DeviceAutomaton(automaton, at::kCPU), options);
-  ASSERT_EQ(found.size(), expected.size());
-  for (std::size_t s = 0; s < found.size(); ++s) {
-    ASSERT_EQ(found[s].size(), expected[s].size());
-    for (std::size_t h = 0; h < found[s].size(); ++h) {
-      EXPECT_EQ(found[s][h].tokens, expected[s][h].tokens);
-      EXPECT_EQ(found[s][h].node, expected[s][h].node);
-      EXPECT_NEAR(found[s][h].score, expected[s][h].score, 1e-5);
-      EXPECT_NEAR(found[s][h].log_probability, expected[s][h].log_probability, 1e-5);
-    }
-  }
+  test::expect_same_hypotheses(found, expected, 1e-5);
 }
 
 class DeviceSearch : public ::testing::TestWithParam<std::tuple<int, ScoreRule, int>> {};
