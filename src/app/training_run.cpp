@@ -1,34 +1,13 @@
 #include "app/training_run.h"
 
-#include <algorithm>
-#include <array>
 #include <iostream>
-#include <string_view>
 
+#include "app/resume_rules.h"
 #include "base/error.h"
 #include "base/log.h"
 
 namespace genrec {
 namespace {
-
-/// Options that may change when a run goes on: they say where and how it computes, not what. The dataset is
-/// compared by its fingerprint, the text model by its bytes.
-constexpr std::array<std::string_view, 12> kFree = {
-    "data.dir",         "data.name",        "data.file",
-    "text.spiece",      "train.hash-every", "train.microbatch-tokens",
-    "siit.stop-before", "eval.split",       "eval.baselines",
-    "decode.batch",     "recommend.users",  "recommend.output"};
-constexpr std::array<std::string_view, 2> kFixedOfRun = {"run.seed", "run.precision"};
-
-template <std::size_t n>
-bool contains(const std::array<std::string_view, n>& keys, const std::string& key) {
-  return std::ranges::find(keys, key) != keys.end();
-}
-
-bool shapes_results(const std::string& key) {
-  if (key.starts_with("run.")) return contains(kFixedOfRun, key);
-  return !contains(kFree, key);
-}
 
 std::optional<std::chrono::duration<double>> time_limit(const RunOptions& options) {
   if (options.max_minutes <= 0) return std::nullopt;
@@ -80,7 +59,7 @@ void TrainingRun::load_state() {
 
 void TrainingRun::require_same_options(const CheckpointState& state) const {
   for (const auto& [key, then] : session_.parser.differences(state.config)) {
-    if (!shapes_results(key)) continue;
+    if (may_change(key, state, session_.options)) continue;
     throw UsageError(key + " = " + session_.parser.text(key) + " (" + session_.parser.origin(key) +
                      "), but the run in " + folder.path().string() + " was made with " +
                      (then.empty() ? "none" : then) + ": give that value, or another run.dir");

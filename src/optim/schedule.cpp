@@ -24,4 +24,9 @@ double learning_rate(const std::string& schedule, double peak, double warmup, st
                    "\" is unknown; choose constant, linear, cosine or inverse-sqrt");
 }
 
+bool rate_depends_on_length(const std::string& schedule, double warmup) {
+  const bool fixed = schedule == "constant" || schedule == "inverse-sqrt";
+  return !fixed || (warmup > 0 && warmup < 1);
+}
+
 }  // namespace genrec

@@ -11,4 +11,7 @@ namespace genrec {
 [[nodiscard]] double learning_rate(const std::string& schedule, double peak, double warmup, std::int64_t step,
                                    std::int64_t steps);
 
+/// Whether the rate of an early step would be another one in a longer training.
+[[nodiscard]] bool rate_depends_on_length(const std::string& schedule, double warmup);
+
 }  // namespace genrec

@@ -88,6 +88,16 @@ try:
         raise SystemExit(f"metrics.jsonl has the splits {splits}")
     print("finished run left alone, other options refused", flush=True)
 
+    # what the run has not used yet may still change: it ends like one that had these options from the start
+    open_run = work / "open"
+    shorter = [*OPTIONS, "--run.dir", open_run, "--siit.warmup-epochs", "2", "--siit.strategy", "greedy"]
+    if not p.kill_when(PROGRAM, shorter, 2, (open_run / "checkpoints" / "last").is_symlink):
+        raise SystemExit("the shorter run was not killed: the test tested nothing")
+    p.expect_done(p.run(PROGRAM, [*OPTIONS, "--run.dir", open_run], 2), "going on with more epochs")
+    if p.summary(open_run)["test"] != p.summary(STRAIGHT)["test"] or "0 datasets differ" not in final_state(open_run):
+        raise SystemExit("a run made longer is not the one that was longer from the start")
+    print("a run made longer, with another strategy", flush=True)
+
     # the ranks need not share the run folder: the root's answer holds
     places = [work / "here", work / "there"]
     for place in places:
@@ -118,6 +128,6 @@ try:
     if not p.summary(short)["iterations"][0]["valid"] or not (short / "checkpoints" / "best").exists():
         raise SystemExit("three steps of train left no validation or no checkpoint")
     print("train: killed after a validation, and ended by max-steps", flush=True)
-    print("6 passed, 0 failed")
+    print("7 passed, 0 failed")
 finally:
     shutil.rmtree(work, ignore_errors=True)

@@ -31,4 +31,15 @@ TEST(Schedule, UnknownNamesAreRefused) {
 }
 
 }  // namespace
+TEST(Schedule, KnowsWhichRatesFollowTheLength) {
+  for (const char* name : {"constant", "linear", "cosine", "inverse-sqrt"}) {
+    for (const double warmup : {0.0, 0.1, 4.0}) {
+      bool differs = false;
+      for (int step = 0; step < 50; ++step)
+        differs |= learning_rate(name, 1.0, warmup, step, 100) != learning_rate(name, 1.0, warmup, step, 200);
+      EXPECT_EQ(rate_depends_on_length(name, warmup), differs) << name << ", warm-up " << warmup;
+    }
+  }
+}
+
 }  // namespace genrec

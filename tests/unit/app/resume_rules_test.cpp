@@ -1,0 +1,62 @@
+#include "app/resume_rules.h"
+
+#include <gtest/gtest.h>
+
+namespace genrec {
+namespace {
+
+CheckpointState standing_at(const std::string& stage, std::int64_t iteration, TrainPosition position = {}) {
+  CheckpointState state;
+  state.stage = stage;
+  state.iteration = iteration;
+  state.position = position;
+  return state;
+}
+
+constexpr TrainPosition kWithin{.epoch = 2, .step = 5, .stage_step = 25};
+
+TEST(ResumeRules, PlacesMayChangeResultsMayNot) {
+  const ProgramOptions options;
+  const CheckpointState state = standing_at("warm-up", 0, kWithin);
+  EXPECT_TRUE(may_change("data.dir", state, options));
+  EXPECT_TRUE(may_change("run.threads", state, options));
+  for (const char* key : {"run.seed", "run.precision", "train.batch", "model.preset", "eval.users"})
+    EXPECT_FALSE(may_change(key, state, options)) << key;
+}
+
+TEST(ResumeRules, AnOptionIsOpenUntilItsStage) {
+  const ProgramOptions options;
+  EXPECT_TRUE(may_change("siit.strategy", standing_at("warm-up", 0, kWithin), options));
+  EXPECT_TRUE(may_change("siit.strategy", standing_at("align", 1, kWithin), options));
+  EXPECT_TRUE(may_change("siit.strategy", standing_at("regenerate", 1), options));
+  EXPECT_FALSE(may_change("siit.strategy", standing_at("fine-tune", 1), options));
+  EXPECT_FALSE(may_change("siit.strategy", standing_at("align", 2), options));
+  EXPECT_FALSE(may_change("siit.strategy", standing_at("done", 1), options));
+  EXPECT_TRUE(may_change("siit.continue-from", standing_at("fine-tune", 1), options));
+  EXPECT_FALSE(may_change("siit.continue-from", standing_at("fine-tune", 1, kWithin), options));
+}
+
+TEST(ResumeRules, AStageInWorkMayBecomeLonger) {
+  ProgramOptions options;
+  options.siit.warmup_epochs = 3;
+  EXPECT_TRUE(may_change("siit.warmup-epochs", standing_at("warm-up", 0, kWithin), options));
+  EXPECT_FALSE(may_change("siit.warmup-epochs", standing_at("align", 1), options));
+  options.siit.warmup_epochs = 2;  // the third has begun
+  EXPECT_FALSE(may_change("siit.warmup-epochs", standing_at("warm-up", 0, kWithin), options));
+  options.train.epochs = 30;
+  EXPECT_TRUE(may_change("train.epochs", standing_at("train", 0, kWithin), options));
+  EXPECT_FALSE(may_change("train.epochs", standing_at("done", 0), options));
+  options.train.schedule = "linear";
+  EXPECT_FALSE(may_change("train.epochs", standing_at("train", 0, kWithin), options));
+}
+
+TEST(ResumeRules, IterationsAreOpenUntilTheTest) {
+  ProgramOptions options;
+  options.siit.iterations = 2;
+  EXPECT_TRUE(may_change("siit.iterations", standing_at("fine-tune", 2, kWithin), options));
+  EXPECT_FALSE(may_change("siit.iterations", standing_at("align", 3), options));
+  EXPECT_FALSE(may_change("siit.iterations", standing_at("test", 2), options));
+}
+
+}  // namespace
+}  // namespace genrec
