@@ -130,7 +130,7 @@ ended_on_purpose() {
   note "Slurm says ${state:-nothing}: is not requeued from here"
 }
 
-# What tells that a run got on: where its newest checkpoint points to, and when that was written.
+# What tells that a run got on: inode, time and size of the file that last leads to (%n is only the link's own path).
 progress_of() { stat -L -c '%n %i %Y %s' "$1/checkpoints/last" 2>/dev/null || echo none; }
 
 # Counts requeues in a row without a new checkpoint; fails when there were too many.

@@ -36,5 +36,15 @@ done
 array=$(sbatch --parsable --array="0-$((rows - 1))%$at_once" "${batch_options[@]}" slurm/sweep.sbatch "$table" "$@")
 array=${array%%;*}
 collect=$(sbatch --parsable "${collect_options[@]}" --dependency="afterany:$array" slurm/collect.sbatch "$table" "$array")
-echo "array $array: $rows rows of $table, $at_once at once; run folders ${GENREC_RUNS:-runs}/${array}_<row>"
-echo "collecting job ${collect%%;*}: ${GENREC_RUNS:-runs}/$array.md and .tsv when all rows have ended"
+# Where the jobs will put them; site.env is meant for the jobs, so none of its effects stays here.
+runs=$(
+  set +eu
+  site_env=${GENREC_SITE_ENV:-slurm/site.env}
+  if [ -f "$site_env" ]; then
+    # shellcheck source=/dev/null
+    . "$site_env" > /dev/null 2>&1
+  fi
+  printf '%s' "${GENREC_RUNS:-runs}"
+)
+echo "array $array: $rows rows of $table, $at_once at once; run folders $runs/${array}_<row>"
+echo "collecting job ${collect%%;*}: $runs/$array.md and .tsv when all rows have ended"

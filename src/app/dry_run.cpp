@@ -1,11 +1,11 @@
 #include "app/dry_run.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <string>
 
 #include "base/progress.h"
+#include "base/stopwatch.h"
 #include "training/tasks.h"
 
 namespace genrec {
@@ -37,9 +37,9 @@ double product_rate(const Runtime& runtime) {
   const at::Tensor a = at::ones({4096, 512}, options), b = at::ones({512, 1024}, options);
   double best = 0;
   for (int i = 0; i < 4; ++i) {
-    const auto begin = std::chrono::steady_clock::now();
+    const Stopwatch watch;
     const double used = at::mm(a, b).sum().to(at::kFloat).item<float>();
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    const double seconds = watch.seconds();
     if (used > 0) best = std::max(best, 2.0 * 4096 * 512 * 1024 / seconds);
   }
   return best;

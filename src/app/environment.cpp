@@ -1,15 +1,19 @@
 #include <filesystem>
 #include <map>
+#include <vector>
 
 #include "app/version.h"
 #include "app/workspace.h"
 #include "data/load_dataset.h"
+#include "io/safetensors.h"
 #include "io/sha256.h"
 
 extern char** environ;
 
 namespace genrec {
 namespace {
+
+namespace fs = std::filesystem;
 
 /// Rank → host, place on it, device and threads.
 Json rank_table(MpiRuntime& mpi, const Runtime& runtime) {
@@ -39,24 +43,38 @@ Json launch_variables() {
   return variables;
 }
 
+Json checksum_of(const fs::path& path) {
+  return {{"file", path.string()}, {"sha256", sha256_file(path)}};
+}
+
+/// Of sharded weights: the index, with its shards in a list.
+Json checksum_of_weights(const std::vector<fs::path>& files) {
+  Json weights = checksum_of(files.front());
+  for (std::size_t i = 1; i < files.size(); ++i) {
+    if (fs::is_regular_file(files[i])) weights["shards"].push_back(checksum_of(files[i]));
+  }
+  return weights;
+}
+
+/// Where the identifiers were read from; "" when they were made.
+fs::path index_of(const ProgramOptions& options) {
+  if (options.tokenizer.method == "cid") return {};
+  return options.tokenizer.index.empty() ? index_file(options.data) : fs::path(options.tokenizer.index);
+}
+
 /// Checksums of all that was read.
 Json inputs(const ProgramOptions& options, const Workspace& workspace) {
   const Dataset& dataset = workspace.dataset();
   Json files = {{"dataset", {{"name", dataset.name}, {"sha256", dataset.fingerprint}}}};
-  std::filesystem::path weights = options.model.weights;
-  if (std::filesystem::is_directory(weights)) weights /= "model.safetensors";
-  const std::filesystem::path index = options.tokenizer.index.empty()
-                                          ? index_file(options.data)
-                                          : std::filesystem::path(options.tokenizer.index);
-  const std::map<std::string, std::filesystem::path> named = {{"identifiers", index},
-                                                              {"weights", weights},
-                                                              {"spiece", options.text.spiece},
-                                                              {"templates", options.text.templates},
-                                                              {"model_config", options.model.config}};
+  const std::map<std::string, fs::path> named = {{"identifiers", index_of(options)},
+                                                 {"spiece", options.text.spiece},
+                                                 {"templates", options.text.templates},
+                                                 {"model_config", options.model.config}};
   for (const auto& [name, path] : named) {
-    if (std::filesystem::is_regular_file(path))
-      files[name] = {{"file", path.string()}, {"sha256", sha256_file(path)}};
+    if (fs::is_regular_file(path)) files[name] = checksum_of(path);
   }
+  const std::vector<fs::path> weights = safetensors_files(options.model.weights);
+  if (!weights.empty()) files["weights"] = checksum_of_weights(weights);
   return files;
 }
 

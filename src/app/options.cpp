@@ -192,6 +192,12 @@ void check_output(const OptionParser& parser, const fs::path& output) {
     throw UsageError(given(parser, "recommend.output") +
                      ": is a folder; expected FILE.jsonl, FILE.csv or FILE.h5");
   }
+  const fs::path ending = output.extension();
+  if (ending != ".jsonl" && ending != ".csv" && ending != ".h5") {
+    throw UsageError(given(parser, "recommend.output") +
+                     ": its ending stands for no format; expected FILE.jsonl, FILE.csv or FILE.h5 (small "
+                     "letters): give a name with one of these endings");
+  }
   if (!output.has_parent_path() || fs::is_directory(output.parent_path())) return;
   throw UsageError(given(parser, "recommend.output") + ": there is no folder " +
                    output.parent_path().string() + "; make it, or give another file");
@@ -216,7 +222,7 @@ void check_text(const ProgramOptions& o, const std::string& command) {
         "model.vocabulary = codes has no text for the alignment of siit: use text+codes, or the train "
         "command");
   }
-  if (command == "train" && o.text.templates != "none") {
+  if ((command == "train" || command == "siit") && o.text.templates != "none") {
     throw UsageError("model.vocabulary = codes has no text for prompts: add --text.templates none");
   }
 }
@@ -236,9 +242,12 @@ void add_options(OptionParser& parser, ProgramOptions& options) {
 }
 
 void complete_options(const OptionParser& parser, ProgramOptions& options) {
-  if (options.model.weights.empty() || parser.is_set("model.config") || parser.is_set("model.preset")) return;
-  const fs::path config = fs::path(options.model.weights) / "config.json";
-  if (fs::exists(config)) options.model.config = config.string();
+  const fs::path folder = options.model.weights;
+  if (folder.empty()) return;
+  const fs::path config = folder / "config.json", spiece = folder / "spiece.model";
+  if (!parser.is_set("model.config") && !parser.is_set("model.preset") && fs::exists(config))
+    options.model.config = config.string();
+  if (!parser.is_set("text.spiece") && fs::exists(spiece)) options.text.spiece = spiece.string();
 }
 
 void check_options(const OptionParser& parser, const ProgramOptions& o, const std::string& command) {

@@ -5,6 +5,7 @@
 
 #include "app/version.h"
 #include "nn/memory.h"
+#include "nn/precision.h"
 
 namespace genrec {
 namespace {
@@ -64,7 +65,7 @@ Json summary_json(const RunResults& results, Session& session, const Workspace& 
           {"interactions", dataset.interaction_count},
           {"ranks", session.mpi.size()},
           {"device", runtime.device.str()},
-          {"precision", runtime.precision == Precision::kBFloat16 ? "bf16" : "f32"},
+          {"precision", precision_name(runtime.precision)},
           {"seed", session.options.run.seed},
           {"git", git_revision()},
           {"identifiers_sha256", results.identifiers_sha256},

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "optim/schedule.h"
+#include "siit/siit_state.h"
 
 namespace genrec {
 namespace {
@@ -18,29 +19,22 @@ constexpr std::array<std::string_view, 12> kFree = {
     "decode.batch",     "recommend.users",  "recommend.output"};
 constexpr std::array<std::string_view, 2> kFixedOfRun = {"run.seed", "run.precision"};
 
-constexpr std::array<std::string_view, 6> kStages = {"warm-up",   "align", "regenerate",
-                                                     "fine-tune", "test",  "done"};
-
 struct FirstUse {
-  std::string_view key, stage;
+  std::string_view key;
+  SiitStage stage;
 };
 /// What the first iteration of SIIT uses only from a later stage on.
-constexpr std::array<FirstUse, 6> kUsedLater = {{{"siit.align-epochs", "align"},
-                                                 {"siit.candidates", "regenerate"},
-                                                 {"siit.strategy", "regenerate"},
-                                                 {"siit.order", "regenerate"},
-                                                 {"siit.finetune-epochs", "fine-tune"},
-                                                 {"siit.continue-from", "fine-tune"}}};
+constexpr std::array<FirstUse, 6> kUsedLater = {{{"siit.align-epochs", SiitStage::kAlign},
+                                                 {"siit.candidates", SiitStage::kRegenerate},
+                                                 {"siit.strategy", SiitStage::kRegenerate},
+                                                 {"siit.order", SiitStage::kRegenerate},
+                                                 {"siit.continue-from", SiitStage::kRegenerate},
+                                                 {"siit.finetune-epochs", SiitStage::kFinetune}}};
 
 struct StageLength {
   std::string_view key, stage;
   std::int64_t epochs;
 };
-
-template <typename Range>
-std::ptrdiff_t place_of(const Range& range, const std::string_view name) {
-  return std::ranges::find(range, name) - range.begin();
-}
 
 template <std::size_t n>
 bool contains(const std::array<std::string_view, n>& keys, const std::string& key) {
@@ -49,14 +43,13 @@ bool contains(const std::array<std::string_view, n>& keys, const std::string& ke
 
 bool not_used_yet(const std::string& key, const CheckpointState& state) {
   const auto use = std::ranges::find(kUsedLater, key, &FirstUse::key);
-  if (use == kUsedLater.end() || state.iteration > 1) return false;
-  const std::ptrdiff_t now = place_of(kStages, state.stage), first = place_of(kStages, use->stage);
-  return now < first || (now == first && state.position == TrainPosition{});
+  const std::optional<SiitStage> now = stage_named(state.stage);
+  if (use == kUsedLater.end() || !now || state.iteration > 1) return false;
+  return *now < use->stage || (*now == use->stage && state.position == TrainPosition{});
 }
 
-/// A stage in work may become longer, unless its learning rate has followed the old length.
-bool lengthens_present_stage(const std::string& key, const CheckpointState& state,
-                             const ProgramOptions& options) {
+/// A stage in work may get another length, unless its learning rate has followed the old one.
+bool may_reset_length(const std::string& key, const CheckpointState& state, const ProgramOptions& options) {
   const std::array<StageLength, 4> lengths = {
       {{"siit.warmup-epochs", "warm-up", options.siit.warmup_epochs},
        {"siit.align-epochs", "align", options.siit.align_epochs},
@@ -64,14 +57,16 @@ bool lengthens_present_stage(const std::string& key, const CheckpointState& stat
        {"train.epochs", "train", options.train.epochs}}};
   const auto length = std::ranges::find(lengths, key, &StageLength::key);
   if (length == lengths.end() || length->stage != state.stage || state.iteration > 1) return false;
+  // train validates its last epoch out of turn.
+  if (key == "train.epochs" && options.train.eval_every != 1) return false;
   const std::int64_t begun = state.position.epoch + (state.position.step > 0 ? 1 : 0);
   return length->epochs >= begun && !rate_depends_on_length(options.train.schedule, options.train.warmup);
 }
 
 /// The last iteration is decided at its validation.
 bool iterations_still_open(const CheckpointState& state, const ProgramOptions& options) {
-  return place_of(kStages, state.stage) < place_of(kStages, "test") &&
-         options.siit.iterations >= state.iteration;
+  const std::optional<SiitStage> now = stage_named(state.stage);
+  return now && *now < SiitStage::kTest && options.siit.iterations >= state.iteration;
 }
 
 }  // namespace
@@ -80,7 +75,7 @@ bool may_change(const std::string& key, const CheckpointState& state, const Prog
   if (key.starts_with("run.")) return !contains(kFixedOfRun, key);
   if (contains(kFree, key)) return true;
   if (key == "siit.iterations") return iterations_still_open(state, options);
-  return not_used_yet(key, state) || lengthens_present_stage(key, state, options);
+  return not_used_yet(key, state) || may_reset_length(key, state, options);
 }
 
 }  // namespace genrec

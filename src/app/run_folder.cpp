@@ -13,6 +13,13 @@ double now_seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
+/// What is measured, and when; a resumed run finds the same value.
+std::string place_of(const Json& line) {
+  return Json{line.value("step", Json()), line.value("iteration", Json()), line.value("split", Json()),
+              line.value("name", Json())}
+      .dump();
+}
+
 }  // namespace
 
 RunFolder::RunFolder(std::filesystem::path path, bool is_root)
@@ -32,6 +39,7 @@ void RunFolder::create() {
                              "): give another --run.dir");
     }
   }
+  lock_ = FolderLock(path_);
 }
 
 void RunFolder::write_config(const std::string& ini) {
@@ -56,6 +64,7 @@ void RunFolder::rewind_metrics(std::int64_t step) {
     const auto entry = Json::parse(line, nullptr, false);
     if (!entry.is_object() || entry.value("step", std::int64_t{0}) > step) continue;
     kept += line + "\n";
+    if (entry.value("step", std::int64_t{0}) == step) measured_.insert(place_of(entry));
     seconds = entry.value("seconds", seconds);
   }
   write_file_atomically(file, kept);
@@ -69,6 +78,7 @@ void RunFolder::measure(const Measurement& m) {
   const Json line = {
       {"step", m.step}, {"epoch", m.epoch}, {"iteration", m.iteration},           {"split", m.split},
       {"name", m.name}, {"value", value},   {"seconds", now_seconds() - started_}};
+  if (measured_.contains(place_of(line))) return;
   metrics_ << line.dump() << '\n' << std::flush;
   if (!metrics_)
     throw InputOutputError("cannot write " + (path_ / "metrics.jsonl").string() + ": is the disk full?");

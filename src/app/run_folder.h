@@ -2,8 +2,10 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <string>
 
+#include "io/folder_lock.h"
 #include "io/json_file.h"
 
 namespace genrec {
@@ -29,20 +31,23 @@ class RunFolder {
   [[nodiscard]] std::filesystem::path logs() const { return path_ / "logs"; }
   [[nodiscard]] std::filesystem::path identifiers(int iteration) const;
 
-  /// Makes the folders; throws InputOutputError.
+  /// Makes the folders and keeps other programs out of them; throws InputOutputError, or UsageError when one
+  /// is at work there.
   void create();
   void write_config(const std::string& ini);
   void write_environment(const Json& environment);
   void write_summary(const Json& summary);
   /// Forgets measurements of steps after `step` (a resumed run measures them again; -1: all), and lets the
-  /// time go on from the last one that is kept.
+  /// time go on from the last one that is kept. What stays of `step` itself is not written twice.
   void rewind_metrics(std::int64_t step);
   void measure(const Measurement& measurement);
 
  private:
   std::filesystem::path path_;
   bool is_root_;
+  FolderLock lock_;
   std::ofstream metrics_;
+  std::set<std::string> measured_;  ///< at the step that a resumed run stands at
   double started_;
 };
 

@@ -124,8 +124,7 @@ void TrainingRun::finish(RunResults results, std::int64_t step, double epoch) {
 }
 
 bool TrainingRun::has_summary() const {
-  const bool found = world_.is_root() && std::filesystem::exists(folder.path() / "summary.json");
-  return world_.max(found ? 1 : 0) == 1;
+  return world_.any(world_.is_root() && std::filesystem::exists(folder.path() / "summary.json"));
 }
 
 void TrainingRun::show_finished(const RunResults& finished) {

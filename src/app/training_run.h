@@ -18,7 +18,7 @@ namespace genrec {
 class TrainingRun {
  public:
   /// Makes the run folder and loads the state that run.resume asks for. Throws UsageError (never, but the
-  /// folder holds a run; options that shape results differ from those of the checkpoint), MissingInput (must,
+  /// folder holds a run; options that it has used differ from those of the checkpoint), MissingInput (must,
   /// but there is none), DataError (another dataset or text model). Measurements behind the checkpoint are
   /// forgotten. Collective.
   TrainingRun(Session& session, const std::string& command, const Workspace& workspace,

@@ -9,6 +9,7 @@
 #include "data/load_dataset.h"
 #include "io/safetensors.h"
 #include "model/huggingface.h"
+#include "tokenizers/added_tokens.h"
 #include "tokenizers/item_tokenizer.h"
 
 namespace genrec {
@@ -29,6 +30,21 @@ Dataset load(Session& session, std::vector<std::string>& sentences) {
   LOG_ROOT(INFO) << dataset.name << ": " << dataset.users() << " users, " << dataset.items() << " items, "
                  << dataset.interaction_count << " interactions";
   return dataset;
+}
+
+/// The rows that a folder's weights have for tokens of this run.
+KnownRows known_rows(const std::filesystem::path& weights, const Vocabulary& vocabulary) {
+  KnownRows known{.text = vocabulary.text_pieces()};
+  const std::filesystem::path names = weights / kAddedTokens;
+  if (!std::filesystem::exists(names)) return known;
+  std::int64_t from = vocabulary.text_pieces();
+  for (const std::string& symbol : read_added_tokens(names, vocabulary.text_pieces())) {
+    if (vocabulary.has(symbol)) known.symbols.push_back({from, vocabulary.token(symbol)});
+    ++from;
+  }
+  LOG_ROOT(INFO) << known.symbols.size() << " of " << vocabulary.symbols().size()
+                 << " identifier symbols have weights in " << weights.string();
+  return known;
 }
 
 DataOptions needing_text(DataOptions options, bool needed) {
@@ -141,7 +157,8 @@ std::unique_ptr<T5Model> Workspace::make_model(const Runtime& runtime, const Voc
   if (options.weights.empty()) {
     model->initialise(seed);
   } else {
-    load_weights(*model, read_safetensors(options.weights), options.weights, seed, vocabulary.text_pieces());
+    load_weights(*model, read_safetensors(options.weights), options.weights, seed,
+                 known_rows(options.weights, vocabulary));
   }
   LOG_ROOT(INFO) << "T5: " << model->parameters().parameter_count() << " parameters, " << vocabulary.size()
                  << " tokens";

@@ -32,8 +32,8 @@ class Workspace {
   [[nodiscard]] const Prompts& prompts() const { return prompts_; }
   /// Throws DataError unless some item has a title: alignment needs them.
   void require_titles() const;
-  /// Absent in a codes-only model.
-  [[nodiscard]] const TitlePieces& titles() const { return *titles_; }
+  /// Null in a codes-only model.
+  [[nodiscard]] const TitlePieces* titles() const { return titles_ ? &*titles_ : nullptr; }
   [[nodiscard]] TokenId text_pieces() const;
   [[nodiscard]] std::string spiece_bytes() const;
   /// This rank's training order for global batches of `batch`.

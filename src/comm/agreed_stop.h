@@ -16,7 +16,7 @@ void leave_together(Communicator& world, Part part) {
   } catch (const StoppedEarly& stopped) {
     reason = stopped.what();
   }
-  if (world.max(reason.empty() ? 0 : 1) == 0) return;
+  if (!world.any(!reason.empty())) return;
   throw StoppedEarly(reason.empty() ? "another rank stopped" : reason);
 }
 

@@ -214,11 +214,15 @@ std::string OptionParser::resolved_ini() const {
 }
 
 std::map<std::string, std::string> OptionParser::differences(const std::string& ini) const {
+  std::map<std::string, std::string> then;
+  for (const IniEntry& entry : read_ini_text(ini, "the options of then"))
+    then[entry.section + "." + entry.name] = entry.value;
   std::map<std::string, std::string> changed;
-  for (const IniEntry& entry : read_ini_text(ini, "the options of then")) {
-    const std::string key = entry.section + "." + entry.name;
-    const Option* option = find(key);
-    if (option && option->text() != entry.value) changed[key] = entry.value;
+  for (const auto& [key, option] : by_key_) {
+    if (key.find('.') == std::string::npos) continue;  // of the command line only
+    const auto found = then.find(key);
+    const std::string& before = found == then.end() ? option->default_text() : found->second;
+    if (option->text() != before) changed[key] = before;
   }
   return changed;
 }

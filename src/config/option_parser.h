@@ -58,8 +58,8 @@ class OptionParser {
   [[nodiscard]] std::string help_text(const std::vector<std::string>& sections = {}) const;
   /// All values of all sections as an INI file that repeats the run.
   [[nodiscard]] std::string resolved_ini() const;
-  /// Keys of a resolved_ini() of earlier that have another value now, with the value of then; keys that only
-  /// one of the two knows are left out.
+  /// Keys that have another value now than in a resolved_ini() of earlier, with the value of then. A key that
+  /// it does not know had its default; one that is unknown here is left out.
   [[nodiscard]] std::map<std::string, std::string> differences(const std::string& ini) const;
 
  private:

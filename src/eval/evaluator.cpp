@@ -1,10 +1,10 @@
 #include "eval/evaluator.h"
 
 #include <algorithm>
-#include <chrono>
 #include <string>
 
 #include "base/error.h"
+#include "base/stopwatch.h"
 #include "comm/agreed_stop.h"
 #include "decoding/parallel_generator.h"
 #include "eval/metrics.h"
@@ -66,7 +66,7 @@ EvaluationReport evaluate(const T5Model& model, const PrefixTrie& trie, const Da
                           const SampleSource& source, const EvaluatorOptions& options, Communicator& world,
                           const RankingProgress& progress) {
   check_cutoffs(options);
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   const Interactions& interactions = dataset.interactions;
   const std::int32_t limit = *std::max_element(options.ks.begin(), options.ks.end());
   RankCounts by_item(limit), by_identifier(limit);
@@ -92,7 +92,7 @@ EvaluationReport evaluate(const T5Model& model, const PrefixTrie& trie, const Da
   report.by_identifier = by_identifier.metrics(options.ks);
   for (std::int32_t k : options.ks) report.by_item["coverage@" + std::to_string(k)] = coverage.at(k);
   report.users = by_item.users();
-  double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  double seconds = watch.seconds();
   world.all_reduce_max(std::span(&seconds, 1));
   report.seconds = seconds;
   for (const auto* metrics : {&report.by_item, &report.by_identifier}) {

@@ -74,10 +74,6 @@ class Hdf5Reader {
   [[nodiscard]] std::vector<T> read(const std::string& object) const;
   /// The elements of an integer dataset of any width.
   [[nodiscard]] std::vector<std::int64_t> read_integers(const std::string& object) const;
-  /// Rows [begin, end) of the first dimension (no checksum: it covers the whole).
-  template <typename T>
-  [[nodiscard]] std::vector<T> read_rows(const std::string& object, std::int64_t begin,
-                                         std::int64_t end) const;
   /// All rows in order, `rows` at a time: `sink(first row, values)`. Checks the checksum at the end (where
   /// the file has one): when it throws, what the sink was given is worth nothing.
   template <typename T>

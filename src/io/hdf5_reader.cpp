@@ -124,18 +124,6 @@ std::vector<T> Hdf5Reader::read(const std::string& object) const {
 }
 
 template <typename T>
-std::vector<T> Hdf5Reader::read_rows(const std::string& object, std::int64_t begin, std::int64_t end) const {
-  const Hdf5Handle dataset = input_->open_dataset(object);
-  input_->require_type(dataset, object, element_type_of<T>());
-  const std::vector<std::int64_t> shape = input_->shape(dataset, object);
-  if (shape.empty() || begin < 0 || begin > end || end > shape[0]) {
-    throw DataError(input_->where(object) + ": has not the rows " + std::to_string(begin) + " to " +
-                    std::to_string(end) + " that were expected; check the file");
-  }
-  return read_slab<T>(*input_, dataset, object, shape, begin, end);
-}
-
-template <typename T>
 void Hdf5Reader::read_blocks(
     const std::string& object, std::int64_t rows,
     const std::function<void(std::int64_t begin, std::span<const T> block)>& sink) const {
@@ -206,10 +194,9 @@ bool has_hdf5_signature(const std::filesystem::path& path) {
   return file.read(begin.data(), begin.size()) && begin == kSignature;
 }
 
-#define GENREC_HDF5_READ(T)                                                                               \
-  template std::vector<T> Hdf5Reader::read<T>(const std::string&) const;                                  \
-  template std::vector<T> Hdf5Reader::read_rows<T>(const std::string&, std::int64_t, std::int64_t) const; \
-  template void Hdf5Reader::read_blocks<T>(                                                               \
+#define GENREC_HDF5_READ(T)                                              \
+  template std::vector<T> Hdf5Reader::read<T>(const std::string&) const; \
+  template void Hdf5Reader::read_blocks<T>(                              \
       const std::string&, std::int64_t, const std::function<void(std::int64_t, std::span<const T>)>&) const;
 GENREC_HDF5_READ(float)
 GENREC_HDF5_READ(double)

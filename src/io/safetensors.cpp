@@ -168,23 +168,28 @@ std::map<std::string, HostArray> read_one(const fs::path& path) {
   return tensors;
 }
 
-std::map<std::string, HostArray> read_sharded(const fs::path& index) {
+/// The names of its tensors, for every shard.
+std::map<std::string, std::vector<std::string>> names_by_shard(const fs::path& index) {
   const Json json = read_json(index);
   if (!json.is_object() || !json.contains("weight_map") || !json["weight_map"].is_object()) {
     throw DataError(index.string() +
                     ": key weight_map: an object of tensor and file names was expected; get the "
                     "file again");
   }
-  std::map<std::string, std::vector<std::string>> names_of_file;
+  std::map<std::string, std::vector<std::string>> names;
   for (const auto& [name, file] : json["weight_map"].items()) {
     if (!file.is_string() || fs::path(file.get<std::string>()).filename() != file.get<std::string>()) {
       throw DataError(index.string() + ": key weight_map/" + name +
                       ": the name of a file in the same folder was expected; correct it");
     }
-    names_of_file[file.get<std::string>()].push_back(name);
+    names[file.get<std::string>()].push_back(name);
   }
+  return names;
+}
+
+std::map<std::string, HostArray> read_sharded(const fs::path& index) {
   std::map<std::string, HostArray> tensors;
-  for (const auto& [file, names] : names_of_file) {
+  for (const auto& [file, names] : names_by_shard(index)) {
     const fs::path path = index.parent_path() / file;
     Reader reader(path);
     for (const std::string& name : names) {
@@ -211,6 +216,20 @@ std::map<std::string, HostArray> read_safetensors(const fs::path& folder) {
   if (fs::exists(folder / kIndex)) return read_sharded(folder / kIndex);
   throw MissingInput(folder.string() + ": has neither " + kFile + " nor " + kIndex +
                      "; save the model in the safetensors format");
+}
+
+std::vector<fs::path> safetensors_files(const fs::path& folder) {
+  std::vector<fs::path> files;
+  std::error_code ignored;
+  if (!fs::is_directory(folder, ignored)) {
+    if (fs::exists(folder, ignored)) files.push_back(folder);
+  } else if (fs::exists(folder / kFile, ignored)) {
+    files.push_back(folder / kFile);
+  } else if (fs::exists(folder / kIndex, ignored)) {
+    files.push_back(folder / kIndex);
+    for (const auto& [shard, names] : names_by_shard(folder / kIndex)) files.push_back(folder / shard);
+  }
+  return files;
 }
 
 void write_safetensors(const fs::path& path, const std::map<std::string, HostArray>& tensors) {

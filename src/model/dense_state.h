@@ -20,7 +20,6 @@ struct DenseState {
   std::vector<Layer> layers;
   at::Tensor padding;  ///< [sequences, 1, 1, longest source] float32: 0, or -3e38 for padding
   at::Tensor bias;     ///< [heads, most steps] float32: of the distances to earlier steps, the last is 0
-  std::int64_t sequences = 0;
   std::int64_t steps = 0;
 };
 

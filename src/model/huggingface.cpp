@@ -41,18 +41,30 @@ bool is_embedding(const std::string& name) {
 
 /// Rows of the tensor to copy; -1 when it does not fit. Only embeddings may have another number of rows.
 std::int64_t rows_to_copy(const ParameterStore::Entry& entry, const HostArray& from,
-                          std::optional<std::int64_t> text_rows) {
+                          const std::optional<KnownRows>& known) {
   const bool embedding = is_embedding(entry.name) && from.shape.size() == 2 &&
                          from.shape[1] == entry.shape[1] && from.shape[0] > 0;
   if (!embedding) return from.shape == entry.shape ? entry.shape[0] : -1;
-  if (text_rows) return std::min({*text_rows, from.shape[0], entry.shape[0]});
+  if (known) return std::min({known->text, from.shape[0], entry.shape[0]});
   return from.shape[0] <= entry.shape[0] ? from.shape[0] : -1;
+}
+
+void copy_symbols(at::Tensor& to, const at::Tensor& from, const std::vector<KnownRows::Move>& symbols,
+                  const std::string& origin) {
+  for (const KnownRows::Move& row : symbols) {
+    if (row.from >= from.size(0) || row.to >= to.size(0)) {
+      throw DataError(origin + ": its embedding has " + std::to_string(from.size(0)) +
+                      " rows; expected row " + std::to_string(row.from) +
+                      ", which added_tokens.json names: take all files of one export");
+    }
+    to[row.to].copy_(from[row.from]);
+  }
 }
 
 void copy_in(at::Tensor to, const ParameterStore::Entry& entry, const HostArray& from,
              const std::string& name, const std::string& origin, std::uint64_t seed,
-             std::optional<std::int64_t> text_rows) {
-  const std::int64_t rows = rows_to_copy(entry, from, text_rows);
+             const std::optional<KnownRows>& known) {
+  const std::int64_t rows = rows_to_copy(entry, from, known);
   if (rows < 0) {
     throw DataError(origin + ": \"" + name + "\" has shape " + shape_text(from.shape) + "; expected " +
                     shape_text(entry.shape) + ": the weights belong to another model configuration");
@@ -61,12 +73,13 @@ void copy_in(at::Tensor to, const ParameterStore::Entry& entry, const HostArray&
   const at::Tensor host = at::from_blob(values.data(), from.shape, at::kFloat);
   to.narrow(0, 0, rows).copy_(host.narrow(0, 0, rows));
   if (rows < entry.shape[0]) draw_new_rows(to, rows, host, seed, entry.name == "lm_head.weight" ? 1 : 0);
+  if (known && is_embedding(entry.name)) copy_symbols(to, host, known->symbols, origin);
 }
 
 }  // namespace
 
 void load_weights(T5Model& model, const std::map<std::string, HostArray>& tensors, const std::string& origin,
-                  std::uint64_t seed, std::optional<std::int64_t> text_rows) {
+                  std::uint64_t seed, const std::optional<KnownRows>& known) {
   ParameterStore& store = model.parameters();
   std::set<std::string> used;
   const auto shared = tensors.find("shared.weight");
@@ -82,7 +95,7 @@ void load_weights(T5Model& model, const std::map<std::string, HostArray>& tensor
       throw DataError(origin + ": tensor \"" + entry.name + "\" is missing; expected every weight of a " +
                       "T5ForConditionalGeneration with this config.json");
     }
-    copy_in(store.value(i), entry, found->second, found->first, origin, seed, text_rows);
+    copy_in(store.value(i), entry, found->second, found->first, origin, seed, known);
     used.insert(found->first);
   }
   for (const auto& [name, array] : tensors) {

@@ -41,7 +41,6 @@ std::unique_ptr<DenseState> T5Model::start_dense_decoding(const PackedSequences&
   const PaddedIndex& index = layout.padded_index();
   const std::int64_t sequences = layout.sequences(), longest = layout.longest, heads = m.config.num_heads;
   auto state = std::make_unique<DenseState>();
-  state->sequences = sequences;
   state->padding = index.used.eq(0).to(at::kFloat).mul_(kHidden).view({sequences, 1, 1, longest});
   state->bias = m.decoder.bias(m.store, steps).narrow(1, 0, steps);
   for (const T5Stack::Block& block : m.decoder.blocks()) {

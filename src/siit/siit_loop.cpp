@@ -1,6 +1,5 @@
 #include "siit/siit_loop.h"
 
-#include <chrono>
 #include <cstdio>
 #include <sstream>
 #include <utility>
@@ -8,6 +7,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "base/stopwatch.h"
 #include "model/huggingface.h"
 #include "siit/adjustment.h"
 #include "siit/assigner.h"
@@ -17,18 +17,6 @@
 
 namespace genrec {
 namespace {
-
-class Stopwatch {
- public:
-  /// Seconds since the start or the last lap.
-  double lap() {
-    const auto now = std::chrono::steady_clock::now();
-    return std::chrono::duration<double>(now - std::exchange(start_, now)).count();
-  }
-
- private:
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
 
 std::string stopped_in(const std::string& place) {
   return "stopped in " + place + " with a checkpoint: the same command goes on";
@@ -140,6 +128,7 @@ void SiitLoop::train_stage(const std::string& name, std::int64_t epochs, std::ui
   TrainStage stage{name, epochs, stream_key(context_.seed, Purpose::kDropout, {stage_id})};
   Trainer trainer(model, source, context_.train, stage, context_.world, context_.device_sums);
   if (resume_optimizer_) trainer.restore(resume_position_, *resume_optimizer_);
+  resume_optimizer_.reset();  // twice the weights' memory
   context_.progress.start(name, trainer.total_steps(), "steps", trainer.position().stage_step);
 
   std::int64_t counted = 0;
@@ -169,7 +158,8 @@ void SiitLoop::train_stage(const std::string& name, std::int64_t epochs, std::ui
   }
   account();
   // Validation takes long, too: what was trained is safe before it.
-  if (&model == recommender_.get()) context_.checkpoints.save(snapshot(&trainer));
+  const bool trained = trainer.position() != resume_position_;
+  if (&model == recommender_.get() && trained) context_.checkpoints.save(snapshot(&trainer));
   global_step_ += trainer.position().stage_step;
 }
 
@@ -213,7 +203,7 @@ void SiitLoop::validate() {
 }
 
 void SiitLoop::align() {
-  const AlignmentTask task(context_.titles, *items_, context_.prompts);
+  const AlignmentTask task(*context_.titles, *items_, context_.prompts);
   const std::int64_t epochs = context_.siit.align_epochs;
   AlignmentSource source(task, context_.world.rank(), context_.world.size(), context_.train.batch,
                          context_.seed, (state_.iteration - 1) * epochs);
@@ -227,7 +217,7 @@ void SiitLoop::align() {
 void SiitLoop::regenerate() {
   Stopwatch watch;
   const bool beam = context_.siit.strategy.starts_with("beam");
-  const AlignmentTask task(context_.titles, *items_, context_.prompts);
+  const AlignmentTask task(*context_.titles, *items_, context_.prompts);
   const TokenAutomaton automaton = regeneration_automaton(tables_.front(), vocabulary_);
   const RegenerationOptions options{beam ? context_.siit.candidates : 1, context_.block, context_.threads,
                                     context_.score};
@@ -239,7 +229,7 @@ void SiitLoop::regenerate() {
                                             .by_confidence = context_.siit.order == "confidence"});
   }
   const auto collect = [&](ItemId item, std::span<const Hypothesis> candidates) {
-    if (!context_.titles.of(item).empty()) {
+    if (!context_.titles->of(item).empty()) {
       assigner->add(candidates);
     } else {
       const Hypothesis present = present_identifier(items_->of(item), vocabulary_);
@@ -297,6 +287,12 @@ void SiitLoop::regenerate() {
 void SiitLoop::test() {
   if (state_.best_iteration != state_.iteration) {
     const CheckpointState best = context_.checkpoints.load("best");
+    if (const int iteration = siit_state_from_json(Json::parse(best.loop)).best_iteration;
+        iteration != state_.best_iteration) {
+      throw DataError("checkpoints/best is of iteration " + std::to_string(iteration) + "; expected " +
+                      std::to_string(state_.best_iteration) +
+                      ", the best one of checkpoints/last: start anew in another run.dir");
+    }
     const auto chosen = static_cast<std::size_t>(state_.best_iteration);
     vocabulary_ = Vocabulary::restore(best.text_pieces, best.vocabulary);
     recommender_ = model_from_checkpoint(best, recommender_->parameters().device(),
@@ -312,7 +308,7 @@ void SiitLoop::test() {
 }
 
 bool SiitLoop::stop_agreed() {
-  return context_.world.max(context_.should_stop && context_.should_stop() ? 1 : 0) > 0;
+  return context_.world.any(context_.should_stop && context_.should_stop());
 }
 
 void SiitLoop::renew_best_link() {
@@ -328,8 +324,7 @@ const SiitState& SiitLoop::run() {
   const SiitOptions& o = context_.siit;
   while (state_.stage != SiitStage::kDone) {
     if (o.stop_before == stage_name(state_.stage)) {
-      throw StoppedEarly("stopped before " + o.stop_before +
-                         " as asked (siit.stop-before); the same command without it goes on");
+      return state_;
     }
     if (state_.stage != SiitStage::kWarmup && stop_agreed())
       throw StoppedEarly(stopped_in(std::string("front of ") + stage_name(state_.stage)));

@@ -27,7 +27,7 @@ struct SiitContext {
   const Interactions& interactions;
   TrainingOrder& order;
   const Prompts& prompts;
-  const TitlePieces& titles;
+  const TitlePieces* titles;  ///< null without text: there is no iteration then
   std::int32_t history;
   Communicator& world;
   DeviceReducer* device_sums;
@@ -70,7 +70,8 @@ class SiitLoop {
   SiitLoop(SiitContext context, std::unique_ptr<T5Model> recommender, CheckpointState state);
   ~SiitLoop();
 
-  /// Runs to the end. Throws StoppedEarly after a checkpoint when a rank wants to stop.
+  /// Runs to the end, or to the stage that siit.stop-before names. Throws StoppedEarly after a checkpoint
+  /// when a rank wants to stop.
   const SiitState& run();
   /// The table of the selected iteration.
   [[nodiscard]] const IdentifierTable& selected_table() const;

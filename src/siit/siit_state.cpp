@@ -1,8 +1,10 @@
 #include "siit/siit_state.h"
 
+#include <algorithm>
 #include <array>
 
 #include "base/error.h"
+#include "base/stopwatch.h"
 
 namespace genrec {
 namespace {
@@ -39,14 +41,17 @@ IterationRecord record_from(const Json& json) {
   return r;
 }
 
-double rate(double amount, double seconds) {
-  return seconds > 0 ? amount / seconds : 0;
-}
-
 }  // namespace
 
 const char* stage_name(SiitStage stage) {
   return kStages[static_cast<std::size_t>(stage)];
+}
+
+std::optional<SiitStage> stage_named(std::string_view name) {
+  const auto found =
+      std::ranges::find(kStages, name, [](const char* stage) { return std::string_view(stage); });
+  if (found == kStages.end()) return std::nullopt;
+  return static_cast<SiitStage>(found - kStages.begin());
 }
 
 Json to_json(const IterationRecord& r) {
@@ -80,10 +85,9 @@ SiitState siit_state_from_json(const Json& json) {
   try {
     SiitState state;
     const auto name = json.at("stage").get<std::string>();
-    std::size_t stage = 0;
-    while (stage < kStages.size() && name != kStages[stage]) ++stage;
-    if (stage == kStages.size()) throw DataError("checkpoint: unknown stage '" + name + "' in its progress");
-    state.stage = static_cast<SiitStage>(stage);
+    const std::optional<SiitStage> stage = stage_named(name);
+    if (!stage) throw DataError("checkpoint: unknown stage '" + name + "' in its progress");
+    state.stage = *stage;
     state.iteration = json.at("iteration").get<int>();
     state.best_iteration = json.at("best_iteration").get<int>();
     state.best_score = json.at("best_score").get<double>();
@@ -102,7 +106,7 @@ SiitState siit_state_from_json(const Json& json) {
 double train_samples_per_s(const SiitState& state) {
   double seconds = 0;
   for (const IterationRecord& record : state.records) seconds += record.seconds.train;
-  return rate(static_cast<double>(state.trained_samples), seconds);
+  return per_second(static_cast<double>(state.trained_samples), seconds);
 }
 
 double regenerate_items_per_s(const SiitState& state, std::int64_t items) {
@@ -111,11 +115,11 @@ double regenerate_items_per_s(const SiitState& state, std::int64_t items) {
     if (record.seconds.regenerate > 0) regenerated += static_cast<double>(items);
     seconds += record.seconds.regenerate;
   }
-  return rate(regenerated, seconds);
+  return per_second(regenerated, seconds);
 }
 
 double decode_users_per_s(const SiitState& state) {
-  return rate(static_cast<double>(state.decoded_users), state.decoding_seconds);
+  return per_second(static_cast<double>(state.decoded_users), state.decoding_seconds);
 }
 
 }  // namespace genrec

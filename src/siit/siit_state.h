@@ -1,6 +1,8 @@
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/metrics.h"
@@ -11,6 +13,7 @@ namespace genrec {
 /// What comes next. The order of one iteration is align, regenerate, fine-tune; warm-up is iteration 0.
 enum class SiitStage { kWarmup, kAlign, kRegenerate, kFinetune, kTest, kDone };
 [[nodiscard]] const char* stage_name(SiitStage stage);
+[[nodiscard]] std::optional<SiitStage> stage_named(std::string_view name);
 
 /// Seconds of each stage of an iteration.
 struct StageSeconds {

@@ -252,7 +252,7 @@ bool CheckpointFolder::holds_run() {
   const auto found = [this] {
     return !target(kLast).empty() || !target(kPrev).empty() || !checkpoints_in(folder_).empty();
   };
-  return world_.max(world_.is_root() && found() ? 1 : 0) == 1;
+  return world_.any(world_.is_root() && found());
 }
 
 std::optional<CheckpointState> CheckpointFolder::load_last(const std::string& fingerprint,

@@ -1,13 +1,13 @@
 #include "training/trainer.h"
 
 #include <array>
-#include <chrono>
 #include <cmath>
 #include <future>
 #include <optional>
 
 #include "base/error.h"
 #include "base/random.h"
+#include "base/stopwatch.h"
 #include "io/sha256.h"
 #include "optim/adamw.h"
 #include "optim/gradient_reducer.h"
@@ -17,22 +17,6 @@
 
 namespace genrec {
 namespace {
-
-/// Adds the time between construction and stop() to a counter.
-class Stopwatch {
- public:
-  explicit Stopwatch(double& counter) : counter_(counter) {}
-  ~Stopwatch() { counter_ += seconds(); }
-  Stopwatch(const Stopwatch&) = delete;
-  Stopwatch& operator=(const Stopwatch&) = delete;
-  [[nodiscard]] double seconds() const {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-  }
-
- private:
-  double& counter_;
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
 
 /// Prepares the next batch in a background thread while the present one is computed. An exception of the
 /// source comes out of take(); destruction waits for the thread.
@@ -152,21 +136,17 @@ LossSum Trainer::Impl::compute_gradients(const Seq2SeqBatch& batch) {
 /// epoch. Such a step changes no weights.
 std::optional<StepReport> Trainer::Impl::step(const Seq2SeqBatch& batch, StepTotals& totals) {
   ParameterStore& store = model.parameters();
-  {
-    const Stopwatch watch(throughput.compute_s);
-    store.flat_gradients().zero_();
-    reducer.begin();
-    const LossSum loss = compute_gradients(batch);
-    totals.loss = loss.sum;
-    totals.tokens = static_cast<double>(loss.tokens);
-    totals.samples = static_cast<double>(batch.samples());
-  }
-  {
-    const Stopwatch watch(throughput.communication_s);
-    reducer.finish();
-    totals.sum_over(world);
-  }
-  const Stopwatch watch(throughput.compute_s);
+  Stopwatch watch;
+  store.flat_gradients().zero_();
+  reducer.begin();
+  const LossSum loss = compute_gradients(batch);
+  totals.loss = loss.sum;
+  totals.tokens = static_cast<double>(loss.tokens);
+  totals.samples = static_cast<double>(batch.samples());
+  throughput.compute_s += watch.lap();
+  reducer.finish();
+  totals.sum_over(world);
+  throughput.communication_s += watch.lap();
   const TrainPosition after{position.epoch, position.step + 1, position.stage_step + 1};
   if (totals.tokens == 0) {
     position = after;
@@ -185,6 +165,7 @@ std::optional<StepReport> Trainer::Impl::step(const Seq2SeqBatch& batch, StepTot
   throughput.samples += report.samples;
   throughput.target_tokens += static_cast<std::int64_t>(totals.tokens);
   throughput.source_tokens += batch.source.size();
+  throughput.compute_s += watch.lap();
   position = after;
   return report;
 }
@@ -215,7 +196,7 @@ Trainer::~Trainer() = default;
 TrainEnd Trainer::train(const TrainHooks& hooks) {
   Impl& s = *impl_;
   s.throughput = {};
-  const Stopwatch whole(s.throughput.seconds);
+  const Stopwatch whole;
   std::optional<BatchPrefetcher> batches;
   for (;;) {
     if (s.position.step == s.steps_per_epoch) {
@@ -225,19 +206,18 @@ TrainEnd Trainer::train(const TrainHooks& hooks) {
     }
     if (s.position.epoch >= s.stage.epochs || s.position.stage_step >= s.steps) break;
 
-    Seq2SeqBatch batch;
-    {
-      const Stopwatch watch(s.throughput.data_s);
-      if (!batches) batches.emplace(s.source, s.position, s.steps);
-      batch = batches->take();
-    }
+    const Stopwatch waiting;
+    if (!batches) batches.emplace(s.source, s.position, s.steps);
+    const Seq2SeqBatch batch = batches->take();
+    s.throughput.data_s += waiting.seconds();
     StepTotals totals;
     totals.stop_wishes = hooks.should_stop && hooks.should_stop() ? 1 : 0;
     totals.checkpoint_due = s.world.is_root() && hooks.checkpoint_due && hooks.checkpoint_due() ? 1 : 0;
     std::optional<StepReport> report = s.step(batch, totals);
+    s.throughput.seconds = whole.seconds();
     if (s.options.hash_every > 0 && s.position.stage_step % s.options.hash_every == 0) s.compare_parameters();
     if (report && hooks.on_step) {
-      report->samples_per_s = static_cast<double>(s.throughput.samples) / whole.seconds();
+      report->samples_per_s = per_second(static_cast<double>(s.throughput.samples), s.throughput.seconds);
       hooks.on_step(*report);
     }
     const bool stops = totals.stop_wishes > 0;

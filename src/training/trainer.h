@@ -43,7 +43,7 @@ struct StepReport {
   double samples_per_s = 0;  ///< of all ranks, since train() began
 };
 
-/// What train() has done since it began; times are this rank's.
+/// What train() has done from its begin to the last step; times are this rank's.
 struct Throughput {
   std::int64_t samples = 0;        ///< of all ranks
   std::int64_t target_tokens = 0;  ///< of all ranks

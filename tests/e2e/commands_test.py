@@ -3,6 +3,7 @@
 
 Usage: commands_test.py PROGRAM
 """
+import hashlib
 import json
 import re
 import shutil
@@ -66,6 +67,40 @@ def read_dataset(folder):
     return files
 
 
+def split_weights(folder):
+    """model.safetensors becomes two shards and their index."""
+    whole = folder / "model.safetensors"
+    blob = whole.read_bytes()
+    data = 8 + int.from_bytes(blob[:8], "little")
+    tensors = {name: tensor for name, tensor in json.loads(blob[8:data]).items() if name != "__metadata__"}
+    weight_map = {}
+    for part in (0, 1):
+        header, content = {}, b""
+        for name in sorted(tensors)[part::2]:
+            begin, end = tensors[name]["data_offsets"]
+            header[name] = {**tensors[name], "data_offsets": [len(content), len(content) + end - begin]}
+            content += blob[data + begin:data + end]
+            weight_map[name] = f"shard-{part}.safetensors"
+        text = json.dumps(header).encode()
+        (folder / f"shard-{part}.safetensors").write_bytes(len(text).to_bytes(8, "little") + text + content)
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
+    whole.unlink()
+
+
+def inputs_of(run_folder):
+    return json.loads((run_folder / "environment.json").read_text())["inputs"]
+
+
+def verify_damaged(file, text):
+    """What inspect says of a copy in which `text` is changed wherever it stands."""
+    blob = file.read_bytes()
+    if text not in blob:
+        raise SystemExit(f"{file} lacks {text}: the next test would test nothing")
+    damaged = work / "damaged.h5"
+    damaged.write_bytes(blob.replace(text, text[:-1] + b"#"))
+    return p.run(PROGRAM, ["inspect", damaged, "--verify"])
+
+
 work = Path(tempfile.mkdtemp(prefix="genrec-commands-"))
 try:
     run = work / "run"
@@ -114,6 +149,9 @@ try:
     best = summary["iterations"][summary["selected_iteration"]]["valid"]["ndcg@10"]
     expect(fields["stage"] == "done" and fields["iteration"] == "1" and int(fields["step"]) > 0
            and float(fields["best score"].split()[0]) == best, "inspect: stage, iteration, step and best score of a checkpoint")
+    result = verify_damaged(copied, b'"best_score"')
+    expect(result.returncode == 74 and result.stdout.count("does not match its sha256") == 1 and "checkpoints/prev" in result.stderr
+           and summary["identifiers_sha256"] in result.stdout, "inspect --verify: a damaged checkpoint, with what can be read of it")
     tables = [run / f"identifiers/iteration-{k}.index.json" for k in (0, 1)]
     text = done(["inspect", "--diff", *tables])
     expect("identifiers differ" in text and text == done(["inspect", "--diff", f"{tables[0]},{tables[1]}"]), "inspect --diff A B and A,B")
@@ -126,8 +164,22 @@ try:
     back = json.loads(done(["evaluate", work / "back.h5"]))
     expect(back["test"] == summary["test"], "convert: checkpoint → Hugging Face folder → checkpoint keeps the metrics")
 
+    shards = work / "shards"
+    shutil.copytree(folder, shards)
+    split_weights(shards)
+    done(["siit", *SMALL, "--siit.iterations", "0", "--siit.warmup-epochs", "0", "--model.weights", shards,
+          "--tokenizer.index", shards / "identifiers.index.json", "--run.dir", work / "exported"], 2)
+    expect(json.loads((work / "exported/summary.json").read_text())["test"] == summary["test"],
+           "model.weights: a run begins with an exported folder's text model, weights (here in shards) and identifier rows")
+    inputs = inputs_of(work / "exported")
+    inputs = [inputs["identifiers"], inputs["weights"], *inputs["weights"]["shards"]]
+    expect([Path(entry["file"]).name for entry in inputs] == ["identifiers.index.json", "model.safetensors.index.json",
+                                                              "shard-0.safetensors", "shard-1.safetensors"]
+           and all(entry["sha256"] == hashlib.sha256(Path(entry["file"]).read_bytes()).hexdigest() for entry in inputs),
+           "environment.json: checksums of identifiers and of every shard")
+
     collapsed, folder, back = work / "collapsed", work / "collapsed-hf", work / "collapsed.h5"
-    expect(refused([*COLLAPSED, "--run.dir", collapsed], 75, "siit.stop-before"), "siit.stop-before: stopped with a checkpoint")
+    expect("siit.stop-before" in done([*COLLAPSED, "--run.dir", collapsed]), "siit.stop-before: stopped with a checkpoint")
     first, last = (symbols_of(collapsed / f"identifiers/iteration-{k}.index.json") for k in (0, 1))
     if not first - last or sum(symbol.startswith("<x_") for symbol in last) <= 10:
         raise SystemExit("the run did not collapse: the next test would test nothing")
@@ -156,10 +208,16 @@ try:
     done(["convert", "--from", again, "--to", work / "y.h5", "--data.name", "X"])
     text = done(["inspect", "--diff", file, work / "y.h5"])
     expect("0 datasets differ of 7" in text, "convert: HDF5 → JSON → HDF5; inspect --diff of two datasets")
+    result = verify_damaged(file, b"Twice escaped")
+    expect(result.returncode == 74 and result.stdout.count("does not match its sha256") == 2 and "checkpoints/prev" not in result.stderr
+           and "distinct identifiers" in result.stdout, "inspect --verify: every damaged part of a dataset")
     for source in (["--data.dir", data], ["--data.file", file]):
         done(["tokenize", *source, "--run.dir", work / f"indexed{source[0]}"])
     expect(p.summary(work / "indexed--data.dir")["identifiers_sha256"] == p.summary(work / "indexed--data.file")["identifiers_sha256"],
            "convert: identifiers go along")
+    done(["tokenize", "--data.dir", data, "--tokenizer.method", "cid", "--cid.clusters", "3", "--run.dir", work / "clustered"])
+    expect("identifiers" in inputs_of(work / "indexed--data.dir") and "identifiers" not in inputs_of(work / "clustered"),
+           "environment.json: an index file only where it was used")
 
     hashes = set()
     for ranks in (1, 2, 4):
@@ -172,6 +230,12 @@ try:
     config = (run / "config.ini").read_bytes()
     expect(refused(["tokenize", "--run.dir", run, *SMALL[:2]], 2, "holds a run", "--run.dir") and p.summary(run) == summary
            and (run / "config.ini").read_bytes() == config, "tokenize: the folder of a run is left alone")
+    unlinked = work / "unlinked"
+    shutil.copytree(run, unlinked, symlinks=True)
+    for link in ("last", "prev", "best"):
+        (unlinked / "checkpoints" / link).unlink(missing_ok=True)
+    expect(refused(["tokenize", "--run.dir", unlinked, *SMALL[:2]], 2, "holds a run", "--run.dir"),
+           "tokenize: so is a copy of one that has lost its links")
 
     train = work / "train"
     done(["train", "--model.preset", "tiny", "--train.epochs", "3", "--model.vocabulary", "codes", "--text.templates", "none",

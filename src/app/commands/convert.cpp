@@ -1,7 +1,6 @@
 // convert: LETTER's JSON ↔ the program's HDF5 dataset; checkpoint ↔ Hugging Face folder.
 #include <filesystem>
 #include <iostream>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,10 +14,10 @@
 #include "data/readers/letter_json.h"
 #include "io/files.h"
 #include "io/hdf5.h"
-#include "io/json_file.h"
+#include "io/json_object_writer.h"
 #include "io/text_tokenizer.h"
-#include "io/text_writer.h"
 #include "model/huggingface.h"
+#include "tokenizers/added_tokens.h"
 #include "tokenizers/identifier_hdf5.h"
 #include "tokenizers/identifier_table.h"
 #include "tokenizers/index_tokenizer.h"
@@ -31,7 +30,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kAddedTokens = "added_tokens.json";
 constexpr const char* kIndex = "identifiers.index.json";
 constexpr const char* kSpiece = "spiece.model";
 
@@ -53,68 +51,13 @@ bool is_hdf5(const fs::path& path) {
   return path.extension() == ".h5" || path.extension() == ".hdf5";
 }
 
-std::string quoted(const std::string& text, const fs::path& path) {
-  try {
-    return Json(text).dump();
-  } catch (const Json::type_error& error) {
-    throw DataError("cannot write " + path.string() + ": a text in it is not UTF-8 (" + error.what() +
-                    "); convert the input to UTF-8");
-  }
-}
-
-/// One JSON object, a line a member.
-class ObjectWriter {
- public:
-  explicit ObjectWriter(const fs::path& path) : file_(path) { file_.write("{"); }
-  /// `key` and `value` as JSON.
-  void add(const std::string& key, const std::string& value) {
-    file_.write((empty_ ? "\n" : ",\n") + key + ": " + value);
-    empty_ = false;
-  }
-  void commit() {
-    file_.write("\n}\n");
-    file_.commit();
-  }
-
- private:
-  TextWriter file_;
-  bool empty_ = true;
-};
-
 /// Names the embedding's rows behind the text pieces, in Hugging Face's format: the identifier table alone
 /// does not tell their order, nor the symbols that it no longer uses.
 void write_added_tokens(const fs::path& path, const CheckpointState& state) {
-  ObjectWriter file(path);
+  JsonObjectWriter file(path);
   TokenId row = state.text_pieces;
-  for (const std::string& symbol : state.vocabulary) file.add(quoted(symbol, path), std::to_string(row++));
+  for (const std::string& symbol : state.vocabulary) file.add(symbol, std::to_string(row++));
   file.commit();
-}
-
-/// The symbols in the order of their rows.
-std::vector<std::string> read_added_tokens(const fs::path& path, TokenId text_pieces) {
-  const Json root = read_json(path);
-  if (!root.is_object()) throw DataError(path.string() + ": expected one object {\"<symbol>\": row, ...}");
-  std::map<std::int64_t, std::string> by_row;
-  for (const auto& [symbol, row] : root.items()) {
-    if (symbol.starts_with("<extra_id_")) continue;  // T5's sentinels count as text pieces here
-    if (!row.is_number_integer() || !by_row.emplace(row.get<std::int64_t>(), symbol).second) {
-      throw DataError(path.string() + ": \"" + symbol + "\" has the row " + row.dump() +
-                      "; expected a whole number that no other symbol has");
-    }
-  }
-  std::vector<std::string> symbols;
-  std::int64_t expected = text_pieces;
-  for (const auto& [row, symbol] : by_row) {
-    if (row != expected) {
-      throw DataError(path.string() + ": \"" + symbol + "\" has the row " + std::to_string(row) +
-                      "; expected " + std::to_string(expected) + ", as rows follow the " +
-                      std::to_string(text_pieces) +
-                      " text pieces without a gap: take all files of one export");
-    }
-    symbols.push_back(symbol);
-    ++expected;
-  }
-  return symbols;
 }
 
 /// The tokens of the embedding's `rows`.

@@ -87,29 +87,44 @@ std::string attribute_text(const Hdf5Reader& file, const std::string& name) {
   }
 }
 
-void print_file(const Hdf5Reader& file) {
+void print_attributes(const Hdf5Reader& file) {
   for (const char* name : {"schema_version", "writer", "git", "name", "fingerprint"}) {
     if (file.has_attribute("/", name)) print_line(name, attribute_text(file, name));
   }
-  if (file.has("/progress/stage")) print_progress(file);
+}
+
+void print_datasets(const Hdf5Reader& file) {
   for (const std::string& dataset : file.datasets())
     std::cout << "  " << dataset << " " << text_of_shape(file.shape(dataset)) << "\n";
 }
 
-void verify(const Hdf5Reader& file) {
-  const Hdf5Checksums checksums = file.check_checksums();
+void print_checksums(const Hdf5Checksums& checksums) {
   for (const auto& fault : checksums.faults) std::cout << fault << "\n";
+  if (!checksums.faults.empty() || checksums.checked == 0) return;
+  if (checksums.unchecked > 0) std::cout << checksums.unchecked << " datasets have no checksum\n";
+  std::cout << "all " << checksums.checked << " datasets agree with their checksums\n";
+}
+
+void require_sound(const Hdf5Reader& file, const Hdf5Checksums& checksums) {
   if (!checksums.faults.empty()) {
-    throw InputOutputError(
-        file.path().string() + ": " + std::to_string(checksums.faults.size()) +
-        " datasets are damaged or lack their checksum; restore the file, or resume from checkpoints/prev");
+    throw InputOutputError(file.path().string() + ": " + std::to_string(checksums.faults.size()) +
+                           " datasets are damaged or lack their checksum; restore the file, or " +
+                           (file.has("/progress") ? "resume from checkpoints/prev" : "make it again"));
   }
   if (checksums.checked == 0) {
     throw DataError(file.path().string() + ": none of its " + std::to_string(checksums.unchecked) +
                     " datasets has a checksum, so nothing can be verified; make the file with this program");
   }
-  if (checksums.unchecked > 0) std::cout << checksums.unchecked << " datasets have no checksum\n";
-  std::cout << "all " << checksums.checked << " datasets agree with their checksums\n";
+}
+
+/// Prints a part of a file. Of a damaged file, whose faults were told, what cannot be read is left out.
+template <typename Part>
+void show(const Hdf5Checksums& checksums, Part part) {
+  try {
+    part();
+  } catch (const Error&) {
+    if (checksums.faults.empty()) throw;
+  }
 }
 
 void diff_tables(const std::string& a, const std::string& b) {
@@ -185,9 +200,18 @@ void inspect(const std::filesystem::path& path, bool verifies) {
     return;
   }
   const Hdf5Reader file(path);
-  print_file(file);
-  if (file.has("/items/identifiers")) print_table(read_table(path));
-  if (verifies) verify(file);
+  // Before anything that ends at the first damaged dataset.
+  const Hdf5Checksums checksums = verifies ? file.check_checksums() : Hdf5Checksums();
+  if (verifies) print_checksums(checksums);
+  show(checksums, [&] { print_attributes(file); });
+  show(checksums, [&] {
+    if (file.has("/progress/stage")) print_progress(file);
+  });
+  show(checksums, [&] { print_datasets(file); });
+  show(checksums, [&] {
+    if (file.has("/items/identifiers")) print_table(read_table(path));
+  });
+  if (verifies) require_sound(file, checksums);
 }
 
 }  // namespace

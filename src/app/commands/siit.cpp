@@ -1,5 +1,6 @@
 // siit: the whole job, start to test.
 #include <cstdio>
+#include <iostream>
 
 #include "app/dry_run.h"
 #include "app/training_run.h"
@@ -54,8 +55,8 @@ ExitCode run_siit(Session& session) {
   if (o.siit.iterations == 0) LOG_ROOT(WARNING) << "siit.iterations = 0: a warm-up without self-improvement";
   Runtime runtime = choose_runtime(o.run, session.mpi);
   Workspace workspace(session);
-  if (o.run.dry_run) return dry_run(session, workspace, runtime);
   if (o.siit.iterations > 0) workspace.require_titles();
+  if (o.run.dry_run) return dry_run(session, workspace, runtime);
 
   TrainingRun run(session, "siit", workspace, runtime);
   TrainingOrder order = workspace.training_order(o.train.batch);
@@ -113,6 +114,13 @@ ExitCode run_siit(Session& session) {
   }
   run.describe();
   const SiitState& state = loop->run();
+  if (state.stage != SiitStage::kDone) {
+    if (world.is_root()) {
+      std::cout << run.folder.path().string() << ": stopped before " << o.siit.stop_before
+                << " as asked (siit.stop-before); the same command without it goes on" << std::endl;
+    }
+    return ExitCode::kDone;
+  }
   run.finish(results_of(state, loop->selected_table()), loop->steps(),
              static_cast<double>(o.siit.warmup_epochs + state.best_iteration * o.siit.finetune_epochs));
   return ExitCode::kDone;

@@ -1,18 +1,18 @@
 // tokenize: items → identifiers with one tokenizer.
-#include <filesystem>
 #include <iostream>
 
 #include "app/run_folder.h"
 #include "app/session.h"
 #include "app/workspace.h"
 #include "base/error.h"
+#include "training/checkpoint_folder.h"
 
 namespace genrec {
 namespace {
 
-/// Its config.ini and summary.json would be lost.
-void refuse_run(const RunFolder& folder) {
-  if (!std::filesystem::exists(folder.checkpoints() / "last")) return;
+/// Its config.ini and summary.json would be lost. Collective.
+void refuse_run(const RunFolder& folder, Communicator& world) {
+  if (!CheckpointFolder(folder.checkpoints(), 0, world).holds_run()) return;
   throw UsageError("run.dir = " + folder.path().string() + " holds a run: give another --run.dir");
 }
 
@@ -41,7 +41,7 @@ ExitCode run_tokenize(Session& session) {
   const Workspace workspace(reading);
   Communicator& world = session.mpi.world();
   RunFolder folder(run_directory(session, "tokenize", workspace.dataset()), world.is_root());
-  refuse_run(folder);
+  refuse_run(folder, world);
   const IdentifierTable table = workspace.make_identifiers();
   world.require_equal(table.sha256(), "the identifier table");
 

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "base/stopwatch.h"
 #include "model/huggingface.h"
 #include "tokenizers/identifier_similarity.h"
 #include "tokenizers/text_features.h"
@@ -14,8 +15,6 @@
 
 namespace genrec {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 /// What the command must remember beside weights and position.
 struct TrainState {
@@ -92,7 +91,8 @@ class TrainLoop {
     hooks.on_step = [&](const StepReport& report) { show(report); };
     hooks.on_epoch = [&](std::int64_t epochs_done) { return after_epoch(epochs_done); };
     show_progress();
-    lap_ = Clock::now();
+    watch_.lap();
+    began_ = trainer_.position();
     const TrainEnd end = trainer_.train(hooks);
     run_.progress.finish();
     if (end == TrainEnd::kStopped) {
@@ -102,7 +102,12 @@ class TrainLoop {
     }
     // max-steps may end the training within an epoch.
     const TrainPosition at = trainer_.position();
-    if (state_.validated_step != at.stage_step) validate(at.step == 0 ? at.epoch : at.epoch + 1);
+    const std::int64_t epochs = at.step == 0 ? at.epoch : at.epoch + 1;
+    if (state_.validated_step != at.stage_step) {
+      validate(epochs);
+    } else if (state_.best_epoch == epochs) {
+      run_.checkpoints.mark_best();  // a kill may have come between the checkpoint and its link
+    }
   }
 
   /// Of the best weights; the last checkpoint says that the run is done.
@@ -118,8 +123,7 @@ class TrainLoop {
 
  private:
   void account() {
-    const Clock::time_point now = Clock::now();
-    state_.train_seconds += std::chrono::duration<double>(now - std::exchange(lap_, now)).count();
+    state_.train_seconds += watch_.lap();
     const std::int64_t samples = trainer_.throughput().samples;
     state_.trained_samples += samples - std::exchange(counted_, samples);
   }
@@ -150,7 +154,7 @@ class TrainLoop {
     const SplitMetrics evaluation = run_.evaluate(model_, items_, split);
     state_.decoded_users += evaluation.users;
     state_.evaluate_seconds += evaluation.seconds;
-    lap_ = Clock::now();
+    watch_.lap();
     return evaluation;
   }
 
@@ -183,7 +187,8 @@ class TrainLoop {
   }
 
   void validate(std::int64_t epochs_done) {
-    save();  // validation takes long, too: what was trained is safe before it
+    // Validation takes long, too: what was trained is safe before it.
+    if (trainer_.position() != began_) save();
     const SplitMetrics valid = evaluate(Split::kValid);
     const double score = selection_score(valid.by_item);
     const bool best = score > state_.best_score;
@@ -211,13 +216,10 @@ class TrainLoop {
   const TokenizedItems& items_;
   Trainer& trainer_;
   TrainState& state_;
-  Clock::time_point lap_;
+  Stopwatch watch_;
+  TrainPosition began_;
   std::int64_t counted_ = 0;
 };
-
-double rate(std::int64_t amount, double seconds) {
-  return seconds > 0 ? static_cast<double>(amount) / seconds : 0;
-}
 
 RunResults results_of(const TrainState& state, const IdentifierTable& table, const Workspace& workspace) {
   IterationRecord record;
@@ -236,8 +238,8 @@ RunResults results_of(const TrainState& state, const IdentifierTable& table, con
           .test_by_identifier = state.test_by_identifier,
           .baselines = {},
           .valid_baselines = {},
-          .train_samples_per_s = rate(state.trained_samples, state.train_seconds),
-          .decode_users_per_s = rate(state.decoded_users, state.evaluate_seconds),
+          .train_samples_per_s = per_second(static_cast<double>(state.trained_samples), state.train_seconds),
+          .decode_users_per_s = per_second(static_cast<double>(state.decoded_users), state.evaluate_seconds),
           .regenerate_items_per_s = 0};
 }
 
@@ -274,6 +276,7 @@ ExitCode run_train(Session& session) {
                   {"train", o.train.epochs, stream_key(o.run.seed, Purpose::kDropout, {0})}, world,
                   runtime.reducer.get());
   if (resumed && resumed->optimizer) trainer.restore(resumed->position, *resumed->optimizer);
+  run.resumed.reset();  // three times the weights' memory
 
   TrainLoop loop(run, o, workspace, world, *model, vocabulary, table, items, trainer, state);
   if (!state.done) {

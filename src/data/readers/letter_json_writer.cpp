@@ -5,54 +5,30 @@
 #include "data/readers/letter_json.h"
 #include "data/text_cleaning.h"
 #include "io/failure.h"
-#include "io/json_file.h"
-#include "io/text_writer.h"
+#include "io/json_object_writer.h"
 
 namespace genrec {
 namespace {
 
-/// One JSON object with ids as keys, a line a member.
-class ObjectById {
- public:
-  explicit ObjectById(const std::filesystem::path& path) : file_(path) { file_.write("{"); }
-  /// `value` is JSON.
-  void add(std::int64_t id, const std::string& value) {
-    file_.write((id == 0 ? "\n\"" : ",\n\"") + std::to_string(id) + "\": " + value);
-  }
-  void commit() {
-    file_.write("\n}\n");
-    file_.commit();
-  }
-
- private:
-  TextWriter file_;
-};
-
-std::string quoted(const std::string& clean, const std::filesystem::path& path) {
-  try {
-    return Json(uncleaned_text(clean)).dump();
-  } catch (const Json::type_error& error) {
-    throw DataError("cannot write " + path.string() + ": a text is not UTF-8 (" + error.what() +
-                    "); convert the dataset's texts to UTF-8");
-  }
-}
-
 void write_catalogue(const std::filesystem::path& path, const Catalogue& catalogue) {
-  ObjectById file(path);
+  JsonObjectWriter file(path);
   for (std::size_t item = 0; item < catalogue.titles.size(); ++item) {
-    file.add(static_cast<std::int64_t>(item),
-             "{\"title\": " + quoted(catalogue.titles[item], path) +
-                 ", \"description\": " + quoted(catalogue.descriptions[item], path) + "}");
+    std::string texts = "{\"title\": ";
+    texts += file.quoted(uncleaned_text(catalogue.titles[item]));
+    texts += ", \"description\": ";
+    texts += file.quoted(uncleaned_text(catalogue.descriptions[item]));
+    texts += '}';
+    file.add(std::to_string(item), texts);
   }
   file.commit();
 }
 
 void write_histories(const std::filesystem::path& path, const Interactions& interactions) {
-  ObjectById file(path);
+  JsonObjectWriter file(path);
   for (std::int64_t row = 0; row < interactions.rows(); ++row) {
     std::string list;
     for (const ItemId item : interactions.row(row)) list += (list.empty() ? "" : ", ") + std::to_string(item);
-    file.add(row, "[" + list + "]");
+    file.add(std::to_string(row), "[" + list + "]");
   }
   file.commit();
 }

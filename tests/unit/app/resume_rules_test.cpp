@@ -32,11 +32,12 @@ TEST(ResumeRules, AnOptionIsOpenUntilItsStage) {
   EXPECT_FALSE(may_change("siit.strategy", standing_at("fine-tune", 1), options));
   EXPECT_FALSE(may_change("siit.strategy", standing_at("align", 2), options));
   EXPECT_FALSE(may_change("siit.strategy", standing_at("done", 1), options));
-  EXPECT_TRUE(may_change("siit.continue-from", standing_at("fine-tune", 1), options));
-  EXPECT_FALSE(may_change("siit.continue-from", standing_at("fine-tune", 1, kWithin), options));
+  EXPECT_TRUE(may_change("siit.continue-from", standing_at("regenerate", 1), options));
+  EXPECT_FALSE(may_change("siit.continue-from", standing_at("fine-tune", 1), options));
+  EXPECT_TRUE(may_change("siit.finetune-epochs", standing_at("fine-tune", 1), options));
 }
 
-TEST(ResumeRules, AStageInWorkMayBecomeLonger) {
+TEST(ResumeRules, AStageInWorkMayGetAnotherLength) {
   ProgramOptions options;
   options.siit.warmup_epochs = 3;
   EXPECT_TRUE(may_change("siit.warmup-epochs", standing_at("warm-up", 0, kWithin), options));
@@ -46,6 +47,9 @@ TEST(ResumeRules, AStageInWorkMayBecomeLonger) {
   options.train.epochs = 30;
   EXPECT_TRUE(may_change("train.epochs", standing_at("train", 0, kWithin), options));
   EXPECT_FALSE(may_change("train.epochs", standing_at("done", 0), options));
+  options.train.eval_every = 2;
+  EXPECT_FALSE(may_change("train.epochs", standing_at("train", 0, kWithin), options));
+  options.train.eval_every = 1;
   options.train.schedule = "linear";
   EXPECT_FALSE(may_change("train.epochs", standing_at("train", 0, kWithin), options));
 }

@@ -41,6 +41,9 @@ TEST_F(HelpTest, DifferencesToAnEarlierRun) {
   EXPECT_EQ(parser_.differences(then), expected);
   EXPECT_EQ(parser_.differences(then + "[later]\nkey = 3\n"), expected)
       << "a key that is unknown here counts not";
+  std::string older = then;
+  older.erase(older.find("lr = 0.1\n"), 9);
+  EXPECT_EQ(parser_.differences(older).at("train.lr"), "0.001") << "unknown then: its default";
 }
 
 TEST_F(HelpTest, ReadsATextLikeAFile) {

@@ -45,9 +45,6 @@ void round_trip(const fs::path& path) {
   EXPECT_THAT(reader.shape("/none"), ElementsAre(0, 4));
   EXPECT_THAT(reader.read<T>("/one"), ElementsAre(values[0]));
   EXPECT_THAT(reader.shape("/one"), IsEmpty());
-  EXPECT_THAT(reader.read_rows<T>("/deep/er/x", 1, 3),
-              ElementsAre(values[2], values[3], values[4], values[5]));
-  EXPECT_THAT(reader.read_rows<T>("/deep/er/x", 2, 2), IsEmpty());
   const HostArray array = reader.read("/deep/er/x");
   EXPECT_EQ(array.type, HostArray::of<T>(std::span<const T>(), {0}).type);
   EXPECT_THAT(array.as<T>(), ::testing::ElementsAreArray(values));
@@ -178,8 +175,6 @@ TEST_F(Hdf5, WrongQuestionsAreDataErrors) {
   EXPECT_THAT(error_of<DataError>([&] { (void)reader.read_strings("/numbers"); }), HasSubstr("/numbers"));
   EXPECT_THAT(error_of<DataError>([&] { (void)reader.read_text("/words"); }), HasSubstr("2 strings"));
   EXPECT_THAT(error_of<DataError>([&] { (void)reader.read("/"); }), HasSubstr("group"));
-  EXPECT_THAT(error_of<DataError>([&] { (void)reader.read_rows<float>("/numbers", 1, 3); }),
-              HasSubstr("rows"));
   EXPECT_THAT(error_of<DataError>([&] { (void)reader.integer_attribute("/", "absent"); }),
               HasSubstr("absent"));
   EXPECT_THAT(error_of<DataError>([&] { (void)reader.text_attribute("/", "complete"); }),

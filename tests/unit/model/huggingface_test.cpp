@@ -81,7 +81,7 @@ TEST(HuggingFace, TokensBehindTheTextAreNewWhateverTheFileHolds) {
     T5Config config = file->config();
     config.vocab_size = vocabulary;
     auto model = std::make_unique<T5Model>(config, at::kCPU, Precision::kFloat32);
-    load_weights(*model, tensors, "here", seed, 40);
+    load_weights(*model, tensors, "here", seed, KnownRows{.text = 40});
     return model;
   };
   for (const std::int64_t vocabulary : {60, 44}) {  // more rows than the file, and fewer
@@ -102,6 +102,23 @@ TEST(HuggingFace, TokensBehindTheTextAreNewWhateverTheFileHolds) {
   config.vocab_size = 44;
   T5Model smaller(config, at::kCPU, Precision::kFloat32);
   EXPECT_NE(failure(smaller, tensors).find("has shape [48, "), std::string::npos);
+}
+
+TEST(HuggingFace, KnownSymbolsKeepTheirRows) {
+  const auto file = load(fixture("gated-gelu-untied"));
+  const auto tensors = weights_to_host(*file);
+  T5Config config = file->config();
+  config.vocab_size = 50;
+  T5Model model(config, at::kCPU, Precision::kFloat32);
+  load_weights(model, tensors, "here", 9, KnownRows{.text = 40, .symbols = {{47, 41}, {40, 49}}});
+  for (const char* name : {"shared.weight", "lm_head.weight"}) {
+    const auto value = [&](const T5Model& m) { return m.parameters().value(m.parameters().index(name)); };
+    EXPECT_TRUE(at::equal(value(model)[41], value(*file)[47])) << name;
+    EXPECT_TRUE(at::equal(value(model)[49], value(*file)[40])) << name;
+    EXPECT_FALSE(at::equal(value(model)[42], value(*file)[42])) << name;
+  }
+  EXPECT_THROW(load_weights(model, tensors, "here", 9, KnownRows{.text = 40, .symbols = {{48, 41}}}),
+               DataError);
 }
 
 TEST(T5Config, ReadsWhatItWrites) {
