@@ -21,7 +21,7 @@ struct RunOptions {
   int threads = 0;                ///< of a rank; 0: the node's cores over its ranks
   std::string resume = "auto";    ///< auto|never|must
   double max_minutes = 0;         ///< stop with a checkpoint after this time; 0: no limit
-  double checkpoint_minutes = 15;
+  double checkpoint_minutes = 5;
   int keep = 3;                   ///< checkpoints kept beside last, prev and best
   std::string progress = "auto";  ///< auto|bar|line|none
   bool dry_run = false;
