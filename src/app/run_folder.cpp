@@ -78,7 +78,7 @@ void RunFolder::measure(const Measurement& m) {
   const Json line = {
       {"step", m.step}, {"epoch", m.epoch}, {"iteration", m.iteration},           {"split", m.split},
       {"name", m.name}, {"value", value},   {"seconds", now_seconds() - started_}};
-  if (measured_.contains(place_of(line))) return;
+  if (!measured_.empty() && measured_.contains(place_of(line))) return;
   metrics_ << line.dump() << '\n' << std::flush;
   if (!metrics_)
     throw InputOutputError("cannot write " + (path_ / "metrics.jsonl").string() + ": is the disk full?");

@@ -93,6 +93,7 @@ class TrainLoop {
     show_progress();
     watch_.lap();
     began_ = trainer_.position();
+    renew_best_link();
     const TrainEnd end = trainer_.train(hooks);
     run_.progress.finish();
     if (end == TrainEnd::kStopped) {
@@ -102,12 +103,7 @@ class TrainLoop {
     }
     // max-steps may end the training within an epoch.
     const TrainPosition at = trainer_.position();
-    const std::int64_t epochs = at.step == 0 ? at.epoch : at.epoch + 1;
-    if (state_.validated_step != at.stage_step) {
-      validate(epochs);
-    } else if (state_.best_epoch == epochs) {
-      run_.checkpoints.mark_best();  // a kill may have come between the checkpoint and its link
-    }
+    if (state_.validated_step != at.stage_step) validate(epochs_of(at));
   }
 
   /// Of the best weights; the last checkpoint says that the run is done.
@@ -122,6 +118,17 @@ class TrainLoop {
   }
 
  private:
+  /// Epochs begun, the present one included.
+  [[nodiscard]] static std::int64_t epochs_of(const TrainPosition& at) {
+    return at.step == 0 ? at.epoch : at.epoch + 1;
+  }
+
+  /// A kill may have come between the checkpoint of a best validation and its link.
+  void renew_best_link() {
+    const bool just_validated = state_.validated_step == began_.stage_step;
+    if (just_validated && state_.best_epoch == epochs_of(began_)) run_.checkpoints.mark_best();
+  }
+
   void account() {
     state_.train_seconds += watch_.lap();
     const std::int64_t samples = trainer_.throughput().samples;
@@ -170,11 +177,8 @@ class TrainLoop {
   }
 
   bool after_epoch(std::int64_t epochs_done) {
-    if (trainer_.position().stage_step == state_.validated_step) {
-      // Gone on from the checkpoint of this very validation; a kill may have come before its link.
-      if (state_.best_epoch == epochs_done) run_.checkpoints.mark_best();
-      return goes_on();
-    }
+    // Gone on from the checkpoint of this very validation.
+    if (trainer_.position().stage_step == state_.validated_step) return goes_on();
     const bool last = epochs_done == o_.train.epochs;
     if (!last && (o_.train.eval_every == 0 || epochs_done % o_.train.eval_every != 0)) return true;
     validate(epochs_done);
