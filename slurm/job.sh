@@ -3,6 +3,7 @@
 #
 # Environment, for instance from slurm/site.env:
 #   GENREC_PROGRAM       the program (build/genrec_dist)
+#   GENREC_COMMAND       the command of the program (siit)
 #   GENREC_RUNS          where run folders go (runs)
 #   GENREC_LAUNCHER      srun or mpirun (srun where Slurm offers PMIx, else mpirun)
 #   GENREC_SRUN_OPTIONS  further options of srun
@@ -130,8 +131,14 @@ ended_on_purpose() {
   note "Slurm says ${state:-nothing}: is not requeued from here"
 }
 
-# What tells that a run got on: inode, time and size of the file that last leads to (%n is only the link's own path).
-progress_of() { stat -L -c '%n %i %Y %s' "$1/checkpoints/last" 2>/dev/null || echo none; }
+# What tells that a run got on, in one line: inode, time and size of each checkpoint. Tokenizers and collaborative models
+# are trained before there is a last.
+progress_of() {
+  local states
+  states=$(stat -L -c '%n %i %Y %s' "$1/checkpoints/last" "$1/checkpoints/tokenizer.h5" "$1/checkpoints/collaborative.h5" 2>/dev/null | tr '\n' ' ')
+  states=${states% }  # read drops it, too
+  printf '%s\n' "${states:-none}"
+}
 
 # Counts requeues in a row without a new checkpoint; fails when there were too many.
 may_requeue() {

@@ -4,6 +4,7 @@
 #
 #   slurm/submit_sweep.sh [-j AT_ONCE] TABLE.tsv [options of sbatch] [-- options of genrec_dist]
 #   slurm/submit_sweep.sh -j 4 configs/sweep_tau.tsv --time=04:00:00 -- --config configs/beauty_siit.ini
+#   GENREC_COMMAND=train slurm/submit_sweep.sh configs/sweep_letter.tsv -- --config configs/letter_beauty.ini
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 die() { printf 'submit_sweep.sh: %s\n' "$2" >&2; exit "$1"; }

@@ -12,7 +12,7 @@ LEVELS = {
     "base": 0,
     "config": 1, "comm": 1, "io": 1,
     "data": 2, "nn": 2, "optim": 2,
-    "tokenizers": 3,
+    "tokenizers": 3, "cf": 3,
     "model": 4,
     "training": 5,
     "decoding": 6,
@@ -25,7 +25,7 @@ SIDEWAYS = {("optim", "nn")}
 # Lower, but still not theirs: decoding and evaluation know no training.
 FORBIDDEN_FOLDERS = {"decoding": {"training"}, "eval": {"training", "siit"}}
 
-WITH_TORCH = {"nn", "optim", "model", "training", "decoding", "siit", "eval", "app"}
+WITH_TORCH = {"nn", "optim", "tokenizers", "cf", "model", "training", "decoding", "siit", "eval", "app"}
 # Third-party headers and the only folders that may see them.
 HEADERS = [
     (re.compile(r"(mpi|mpi-ext|nccl)\.h$"), {"comm"}),

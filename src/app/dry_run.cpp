@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <string>
 
+#include "app/first_identifiers.h"
 #include "base/progress.h"
 #include "base/stopwatch.h"
 #include "training/tasks.h"
@@ -183,7 +184,7 @@ void print_times(const ProgramOptions& o, const Times& times, bool is_siit) {
 ExitCode dry_run(Session& session, const Workspace& workspace, const Runtime& runtime) {
   const auto& o = session.options;
   Communicator& world = session.mpi.world();
-  const IdentifierTable table = workspace.make_identifiers();
+  const IdentifierTable table = stand_in_identifiers(session, workspace);
   const Vocabulary vocabulary(workspace.text_pieces(), table.symbols());
   const TokenizedItems items(table, vocabulary);
   T5Config config =

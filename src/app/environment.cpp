@@ -2,9 +2,9 @@
 #include <map>
 #include <vector>
 
+#include "app/first_identifiers.h"
 #include "app/version.h"
 #include "app/workspace.h"
-#include "data/load_dataset.h"
 #include "io/safetensors.h"
 #include "io/sha256.h"
 
@@ -56,20 +56,17 @@ Json checksum_of_weights(const std::vector<fs::path>& files) {
   return weights;
 }
 
-/// Where the identifiers were read from; "" when they were made.
-fs::path index_of(const ProgramOptions& options) {
-  if (options.tokenizer.method == "cid") return {};
-  return options.tokenizer.index.empty() ? index_file(options.data) : fs::path(options.tokenizer.index);
-}
-
 /// Checksums of all that was read.
-Json inputs(const ProgramOptions& options, const Workspace& workspace) {
+Json inputs(const Session& session, const Workspace& workspace) {
+  const ProgramOptions& options = session.options;
   const Dataset& dataset = workspace.dataset();
   Json files = {{"dataset", {{"name", dataset.name}, {"sha256", dataset.fingerprint}}}};
-  const std::map<std::string, fs::path> named = {{"identifiers", index_of(options)},
-                                                 {"spiece", options.text.spiece},
-                                                 {"templates", options.text.templates},
-                                                 {"model_config", options.model.config}};
+  std::map<std::string, fs::path> named = {{"spiece", options.text.spiece},
+                                           {"templates", options.text.templates},
+                                           {"model_config", options.model.config}};
+  if (session.line.command != "embed") {  // it makes no identifiers
+    for (const IdentifierInput& input : identifier_inputs(options)) named[input.name] = input.file;
+  }
   for (const auto& [name, path] : named) {
     if (fs::is_regular_file(path)) files[name] = checksum_of(path);
   }
@@ -86,7 +83,7 @@ Json describe_environment(Session& session, const Runtime& runtime, const Worksp
   Json environment = Json::object();
   for (const auto& [name, version] : component_versions()) environment["versions"][name] = version;
   environment["git"] = git_revision();
-  environment["inputs"] = inputs(session.options, workspace);
+  environment["inputs"] = inputs(session, workspace);
   environment["repairs"] = workspace.repairs();
   environment["ranks"] = ranks;
   environment["environment"] = launch_variables();

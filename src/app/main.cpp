@@ -13,6 +13,7 @@
 
 #include "app/saved_model.h"
 #include "app/session.h"
+#include "app/tokenizer_file.h"
 #include "app/version.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -50,16 +51,22 @@ void check_words(const CommandLine& line, const Command& command) {
                    "': options are written --section.key VALUE, a configuration --config FILE");
 }
 
-bool opens_checkpoint(const CommandLine& line, const ProgramOptions& options) {
-  return (line.command == "evaluate" || line.command == "recommend") && !options.help && !options.version;
+/// The file whose options the command goes on with; "" for most commands.
+std::filesystem::path saved_file(const CommandLine& line, const ProgramOptions& options) {
+  if (options.help || options.version) return {};
+  if (line.command == "evaluate" || line.command == "recommend") return checkpoint_path(line, options.run);
+  const bool adds_items = line.command == "tokenize" && !options.vectors.new_items.empty();
+  if (!adds_items || options.run.dir.empty()) return {};
+  return std::filesystem::path(options.run.dir) / "checkpoints" / kTokenizerFile;
 }
 
 /// The options that the checkpoint was trained with: config.ini of the run folder that it lies in, else its
-/// own copy.
+/// own copy. A tokenizer has always used its own copy: another command may have written config.ini since.
 void read_saved_options(OptionParser& parser, const std::filesystem::path& checkpoint) {
   const auto folder = std::filesystem::absolute(checkpoint).parent_path();
   const auto beside = folder.parent_path() / "config.ini";
-  if (folder.filename() == "checkpoints" && std::filesystem::exists(beside)) {
+  const bool is_tokenizer = checkpoint.filename() == kTokenizerFile;
+  if (!is_tokenizer && folder.filename() == "checkpoints" && std::filesystem::exists(beside)) {
     parser.read_file(beside);
   } else if (std::filesystem::is_regular_file(checkpoint)) {
     parser.read_text(Hdf5Reader(checkpoint).read_text("/config"), checkpoint.string() + ":/config");
@@ -72,8 +79,7 @@ ExitCode run(int argc, char** argv, MpiRuntime& mpi, Logging& logging) {
   auto parser = std::make_unique<OptionParser>();
   add_options(*parser, *options);
   CommandLine line = parser->parse(arguments);
-  if (opens_checkpoint(line, *options)) {
-    const auto checkpoint = checkpoint_path(line, options->run);
+  if (const auto checkpoint = saved_file(line, *options); !checkpoint.empty()) {
     options = std::make_unique<ProgramOptions>();
     parser = std::make_unique<OptionParser>();
     add_options(*parser, *options);

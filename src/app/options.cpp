@@ -1,8 +1,11 @@
 #include "app/options.h"
 
+#include <algorithm>
 #include <filesystem>
+#include <initializer_list>
 
 #include "base/error.h"
+#include "tokenizers/registry.h"
 
 namespace genrec {
 namespace {
@@ -50,14 +53,125 @@ void add_text(OptionParser& parser, TextOptions& o) {
            "file with one template, {H} in it, a line; empty: 15 built in; none: identifiers only");
 }
 
-void add_tokenizer(OptionParser& parser, TokenizerOptions& o) {
+void add_rqvae(OptionSection tokenizer, RqvaeOptions& o) {
+  tokenizer.add("levels", &o.levels, "codes of an identifier").range(1, 20);
+  tokenizer.add("codes", &o.codes, "of a codebook").range(2, 65536);
+  tokenizer.add("dim", &o.dim, "width of a code").at_least(1);
+  tokenizer.add("hidden", &o.hidden, "widths of the encoder's hidden layers, mirrored in the decoder")
+      .at_least(1);
+  tokenizer.add("dropout", &o.dropout, "probability").range(0, 0.99);
+  tokenizer.add("commitment", &o.commitment, "weight of the term that pulls residuals to codes").at_least(0);
+  tokenizer.add("quantization-weight", &o.quantization_weight, "weight of the quantisation loss").at_least(0);
+  tokenizer.add("gradient", &o.gradient, "code: straight-through at every level; paper: residuals of codes")
+      .allowed({"code", "paper"});
+  tokenizer.add("sinkhorn-epsilon", &o.sinkhorn_epsilon, "of the last level; 0: the nearest code")
+      .at_least(0);
+  tokenizer.add("sinkhorn-iterations", &o.sinkhorn_iterations, "of one assignment").at_least(1);
+  tokenizer.add("kmeans-iterations", &o.kmeans_iterations, "at most, of the codebooks' start").at_least(1);
+  tokenizer.add("epochs", &o.epochs, "of tiger and letter").at_least(0);
+  tokenizer.add("batch", &o.batch, "of all ranks together", "items").at_least(1);
+  tokenizer.add("lr", &o.lr, "learning rate").above(0);
+  tokenizer.add("schedule", &o.schedule, "of the learning rate")
+      .allowed({"constant", "linear", "cosine", "inverse-sqrt"});
+  tokenizer.add("warmup", &o.warmup, "below 1: fraction of the steps, else steps").at_least(0);
+  tokenizer.add("weight-decay", &o.weight_decay, "decoupled, on all parameters").at_least(0);
+  tokenizer.add("clip", &o.clip, "largest gradient norm; 0: no clipping").at_least(0);
+  tokenizer.add("eval-every", &o.eval_every, "epochs between measurements of collisions; 0: only at the end")
+      .at_least(0);
+  tokenizer.add("keep-best", &o.keep_best,
+                "the weights of fewest collisions, then of lowest loss; else the last");
+  tokenizer.add("reassign-rounds", &o.reassign_rounds, "at most, of collision = sinkhorn").at_least(0);
+  tokenizer.add("warn-used-share", &o.warn_used_share, "warns of a level that uses fewer of its codes")
+      .range(0, 1);
+}
+
+void add_tokenizer(OptionParser& parser, ProgramOptions& options) {
+  TokenizerOptions& o = options.tokenizer;
   OptionSection tokenizer = parser.section("tokenizer", "First identifiers");
   tokenizer.add("method", &o.method, "auto: index where the dataset has one, else cid")
-      .allowed({"auto", "cid", "index"});
+      .allowed({"auto", "cid", "tiger", "letter", "index", "iid", "sid", "tid", "random"});
   tokenizer.add("index", &o.index, "index.json, or HDF5 file with identifiers; empty: the dataset's own");
+  tokenizer.add(
+      "embeddings", &options.vectors.embeddings,
+      "HDF5 file for tiger and letter; empty: the dataset's NAME.embeddings.h5, else LSA of the texts");
+  tokenizer
+      .add("text", &options.vectors.text,
+           "what LSA reads of an item, to make embeddings for tiger and letter")
+      .allowed({"title", "title+description"});
+  tokenizer.add("new-items", &options.vectors.new_items,
+                "tokenize: embeddings of unseen items, for the tokenizer in run.dir");
+  tokenizer
+      .add("collision", &o.collision,
+           "items that share codes; auto: sinkhorn for tiger and letter, none for tid and random")
+      .allowed({"auto", "sinkhorn", "digit", "none"});
+  tokenizer
+      .add("init", &o.init, "codebooks at the start; auto: kmeans for tiger, constrained-kmeans for letter")
+      .allowed({"auto", "kmeans", "constrained-kmeans", "uniform"});
+  add_rqvae(tokenizer, o.rqvae);
+  OptionSection letter = parser.section("letter", "LETTER's losses on top of tiger's");
+  letter.add("alpha", &o.rqvae.letter.alpha, "weight of the collaborative loss").at_least(0);
+  letter.add("beta", &o.rqvae.letter.beta, "weight of the diversity loss").at_least(0);
+  letter.add("clusters", &o.rqvae.letter.clusters, "that the codes of a level are cut into").at_least(1);
+  letter.add("recluster-every", &o.rqvae.letter.recluster_every, "between two such clusterings", "epochs")
+      .at_least(1);
+  letter.add("cf", &options.vectors.cf,
+             "HDF5 file with collaborative vectors of width tokenizer.dim; empty: the dataset's NAME.cf.h5");
   OptionSection cid = parser.section("cid", "CID: spectral clustering of co-occurrence");
   cid.add("token-size", &o.cid.token_size, "tokens of the vocabulary, and the largest leaf").at_least(2);
   cid.add("clusters", &o.cid.clusters, "parts of a split").at_least(2);
+}
+
+void add_cf_training(OptionSection section, CfTrainOptions& o, const std::string& sample) {
+  section.add("epochs", &o.epochs, "at most").at_least(0);
+  section.add("batch", &o.batch, "of all ranks together", sample).at_least(1);
+  section.add("lr", &o.lr, "learning rate").above(0);
+  section.add("weight-decay", &o.weight_decay, "decoupled").at_least(0);
+  section.add("eval-every", &o.eval_every, "epochs between validations").at_least(1);
+  section.add("patience", &o.patience, "validations without a better one before training stops; 0: never")
+      .at_least(0);
+}
+
+void add_embed(OptionParser& parser, EmbedOptions& o) {
+  OptionSection embed = parser.section("embed", "Vectors of items");
+  embed
+      .add("model", &o.model, "sasrec and lightgcn: collaborative; lsa, and t5 (model.weights): of the texts")
+      .allowed({"sasrec", "lightgcn", "lsa", "t5"});
+  embed.add("width", &o.width, "of the vectors; 0: 32 for sasrec and lightgcn, 384 for lsa; t5 has its own")
+      .at_least(0);
+  embed.add("output", &o.output, "FILE.h5; empty: NAME.cf.h5 or NAME.embeddings.h5 in the run folder");
+  embed.add("quantized", &o.quantized,
+            "a tokenizer.h5: sasrec is also tested with its code vectors in place of the items");
+  embed
+      .add("norm", &o.norm,
+           "mean norm that vectors of sasrec and lightgcn are scaled to, by one factor; 0: as trained")
+      .at_least(0);
+  embed
+      .add("exclude-history", &o.exclude_history,
+           "items of the user's history are not ranked; auto: yes for lightgcn")
+      .allowed({"auto", "yes", "no"});
+  OptionSection sasrec = parser.section("sasrec", "SASRec");
+  sasrec.add("layers", &o.sasrec.layers, "of self-attention").at_least(1);
+  sasrec.add("heads", &o.sasrec.heads, "of a layer; a divisor of the width").at_least(1);
+  sasrec.add("inner", &o.sasrec.inner, "width of the feed-forward networks").at_least(1);
+  sasrec.add("dropout", &o.sasrec.dropout, "probability, on embeddings and sublayers").range(0, 0.99);
+  sasrec.add("attention-dropout", &o.sasrec.attention_dropout, "probability, on attention weights")
+      .range(0, 0.99);
+  sasrec.add("history", &o.sasrec.history, "most recent items that are read", "items").at_least(1);
+  sasrec.add("loss", &o.sasrec_loss, "over all items, or the paper's with one sampled negative")
+      .allowed({"cross-entropy", "binary"});
+  sasrec.add("pre-norm", &o.sasrec.pre_norm, "norms before the sublayers, as in the paper; else after them");
+  sasrec.add("positions-from-end", &o.sasrec.positions_from_end,
+             "position embeddings counted from a history's end, as in the paper; else from its begin");
+  sasrec.add("initial-std", &o.sasrec.initial_std, "standard deviation of first weights").above(0);
+  add_cf_training(sasrec, o.sasrec.train, "users");
+  OptionSection lightgcn = parser.section("lightgcn", "LightGCN");
+  lightgcn.add("layers", &o.lightgcn.layers, "of propagation").at_least(0);
+  lightgcn.add("loss", &o.lightgcn_loss, "the paper's with one sampled negative, or softmax over all items")
+      .allowed({"bpr", "softmax"});
+  lightgcn.add("l2", &o.lightgcn.l2, "weight of the squares of a sample's embeddings").at_least(0);
+  lightgcn.add("tau", &o.lightgcn.tau, "temperature of the softmax loss").above(0);
+  lightgcn.add("initial-std", &o.lightgcn.initial_std, "standard deviation of first embeddings").above(0);
+  add_cf_training(lightgcn, o.lightgcn.train, "interactions");
 }
 
 void add_model(OptionParser& parser, ModelOptions& o) {
@@ -141,7 +255,7 @@ void add_single_calls(OptionParser& parser, ProgramOptions& o) {
   call.add("verify", &o.verify, "inspect: test every checksum");
   call.add("diff", &o.diff, "inspect: compare two files, --diff A B");
   call.add("from", &o.from, "convert: a dataset folder, FILE.h5, checkpoint or Hugging Face folder");
-  call.add("to", &o.to, "convert: FILE.h5 or a folder to write");
+  call.add("to", &o.to, "convert: FILE.h5 or a folder to write; inspect: FILE.json");
   call.add("wait-for-debugger", &o.wait_for_debugger, "rank that waits until a debugger releases it")
       .hidden();
 }
@@ -170,15 +284,44 @@ bool trains(const std::string& command) {
   return command == "siit" || command == "train";
 }
 
+/// Commands that may make identifiers.
+bool tokenizes(const std::string& command) {
+  return trains(command) || command == "tokenize";
+}
+
+bool is_one_of(const std::string& word, std::initializer_list<const char*> words) {
+  return std::ranges::any_of(words, [&word](const char* other) { return word == other; });
+}
+
+void check_tokenizer_inputs(const OptionParser& parser, const std::string& method) {
+  if (is_one_of(method, {"auto", "index"})) {
+    require_file(parser, "tokenizer.index", "an index.json; empty: the dataset's NAME.index.json");
+  }
+  if (is_rqvae(method)) {
+    require_file(parser, "tokenizer.embeddings",
+                 "an HDF5 file with a vector an item; empty: the dataset's NAME.embeddings.h5, else LSA");
+  }
+  if (method == "letter") {
+    require_file(parser, "letter.cf",
+                 "an HDF5 file with a vector an item (the embed command makes one); empty: the dataset's "
+                 "NAME.cf.h5");
+  }
+}
+
 /// What evaluate and recommend need of these lies in their checkpoint.
 void check_inputs(const OptionParser& parser, const ProgramOptions& o, const std::string& command) {
-  if (trains(command)) {
+  const bool reads_model = trains(command) || (command == "embed" && o.embed.model == "t5");
+  if (reads_model) {
     require_weights(parser, o.model.weights);
     require_file(parser, "model.config", "a Hugging Face config.json");
+  }
+  if (reads_model || (command == "tokenize" && writes_text(o.tokenizer.method))) {
     require_file(parser, "text.spiece", "a SentencePiece model; empty: one is trained on the titles");
   }
-  if ((trains(command) || command == "tokenize") && o.tokenizer.method != "cid") {
-    require_file(parser, "tokenizer.index", "an index.json; empty: the dataset's NAME.index.json");
+  if (command == "tokenize" && !o.vectors.new_items.empty()) {
+    require_file(parser, "tokenizer.new-items", "an HDF5 file with a vector for each new item");
+  } else if (tokenizes(command)) {
+    check_tokenizer_inputs(parser, o.tokenizer.method);
   }
   if (o.text.templates != "none" && (trains(command) || command == "evaluate" || command == "recommend")) {
     require_file(parser, "text.templates",
@@ -186,21 +329,21 @@ void check_inputs(const OptionParser& parser, const ProgramOptions& o, const std
   }
 }
 
-void check_output(const OptionParser& parser, const fs::path& output) {
+/// A file to write.
+void check_output(const OptionParser& parser, const std::string& key,
+                  std::initializer_list<const char*> endings) {
+  const fs::path output = parser.text(key);
   if (output.empty()) return;
-  if (fs::is_directory(output)) {
-    throw UsageError(given(parser, "recommend.output") +
-                     ": is a folder; expected FILE.jsonl, FILE.csv or FILE.h5");
-  }
-  const fs::path ending = output.extension();
-  if (ending != ".jsonl" && ending != ".csv" && ending != ".h5") {
-    throw UsageError(given(parser, "recommend.output") +
-                     ": its ending stands for no format; expected FILE.jsonl, FILE.csv or FILE.h5 (small "
-                     "letters): give a name with one of these endings");
+  std::string files;
+  for (const char* ending : endings) files.append(files.empty() ? "FILE" : ", FILE").append(ending);
+  if (fs::is_directory(output)) throw UsageError(given(parser, key) + ": is a folder; expected " + files);
+  if (!is_one_of(output.extension().string(), endings)) {
+    throw UsageError(given(parser, key) + ": its ending stands for no format; expected " + files +
+                     " (small letters): give a name with such an ending");
   }
   if (!output.has_parent_path() || fs::is_directory(output.parent_path())) return;
-  throw UsageError(given(parser, "recommend.output") + ": there is no folder " +
-                   output.parent_path().string() + "; make it, or give another file");
+  throw UsageError(given(parser, key) + ": there is no folder " + output.parent_path().string() +
+                   "; make it, or give another file");
 }
 
 void check_data(const OptionParser& parser, const DataOptions& data, const std::string& command) {
@@ -227,13 +370,57 @@ void check_text(const ProgramOptions& o, const std::string& command) {
   }
 }
 
+void check_tokenizer(const ProgramOptions& o, const std::string& command) {
+  const std::string& method = o.tokenizer.method;
+  if (is_rqvae(method)) {
+    const RqvaeOptions options = rqvae_options(o.tokenizer);
+    // Whether items and vectors fit is seen when they are there.
+    check_options(options, /*items=*/1, /*cf_rows=*/1, /*cf_width=*/options.dim);
+  }
+  if (writes_text(method) && o.model.vocabulary == "codes") {
+    throw UsageError("tokenizer.method = " + method +
+                     " writes identifiers in text, which model.vocabulary = codes has not: use text+codes");
+  }
+  if (command != "tokenize" && !o.vectors.new_items.empty()) {
+    throw UsageError("tokenizer.new-items is for the tokenize command: leave it out of " + command);
+  }
+}
+
+void check_embed(const OptionParser& parser, const ProgramOptions& o) {
+  if (o.embed.model == "t5") {
+    if (o.model.weights.empty()) {
+      throw UsageError("embed.model = t5 needs model.weights, the folder of a trained T5");
+    }
+    if (o.text.spiece.empty()) {
+      throw UsageError("embed.model = t5 needs text.spiece, the SentencePiece model of " + o.model.weights);
+    }
+    if (o.embed.width > 0) {
+      throw UsageError(given(parser, "embed.width") + ": a T5 has its own width; leave it out");
+    }
+  }
+  if (o.embed.model == "sasrec" && o.embed.cf_width() % o.embed.sasrec.heads != 0) {
+    throw UsageError(given(parser, "sasrec.heads") + ": expected a divisor of the vectors' width, " +
+                     std::to_string(o.embed.cf_width()) + " (embed.width)");
+  }
+  if (!o.embed.quantized.empty() && o.embed.model != "sasrec") {
+    throw UsageError(given(parser, "embed.quantized") + ": is for embed.model = sasrec; leave it out");
+  }
+  require_file(parser, "embed.quantized", "checkpoints/tokenizer.h5 of a tokenize run");
+  if (o.embed.norm > 0 && o.embed.model != "sasrec" && o.embed.model != "lightgcn") {
+    throw UsageError(given(parser, "embed.norm") + ": is for sasrec and lightgcn; leave it out for " +
+                     o.embed.model);
+  }
+  check_output(parser, "embed.output", {".h5", ".hdf5"});
+}
+
 }  // namespace
 
 void add_options(OptionParser& parser, ProgramOptions& options) {
   add_run(parser, options.run);
   add_data(parser, options.data);
   add_text(parser, options.text);
-  add_tokenizer(parser, options.tokenizer);
+  add_tokenizer(parser, options);
+  add_embed(parser, options.embed);
   add_model(parser, options.model);
   add_train(parser, options.train);
   add_siit(parser, options.siit);
@@ -253,9 +440,10 @@ void complete_options(const OptionParser& parser, ProgramOptions& options) {
 void check_options(const OptionParser& parser, const ProgramOptions& o, const std::string& command) {
   check_data(parser, o.data, command);
   check_text(o, command);
+  if (tokenizes(command)) check_tokenizer(o, command);
   if (o.eval.k.empty()) throw UsageError("eval.k is empty: expected at least one cut-off, like 5,10");
   for (int k : o.eval.k) {
-    if (k > o.decode.beams) {
+    if (command != "embed" && k > o.decode.beams) {
       throw UsageError("eval.k = " + std::to_string(k) + " needs at least as many decode.beams (" +
                        std::to_string(o.decode.beams) + "): the search returns no more items than beams");
     }
@@ -263,11 +451,12 @@ void check_options(const OptionParser& parser, const ProgramOptions& o, const st
   if (o.run.resume == "must" && o.run.dir.empty()) {
     throw UsageError("run.resume = must needs run.dir, the folder of the run to go on with");
   }
-  if (o.run.dry_run && !trains(command)) {
-    throw UsageError("run.dry-run is for siit and train: leave it out of " + command);
+  if (o.run.dry_run && !trains(command) && command != "embed") {
+    throw UsageError("run.dry-run is for siit, train and embed: leave it out of " + command);
   }
   check_inputs(parser, o, command);
-  if (command == "recommend") check_output(parser, o.recommend.output);
+  if (command == "recommend") check_output(parser, "recommend.output", {".jsonl", ".csv", ".h5"});
+  if (command == "embed") check_embed(parser, o);
 }
 
 }  // namespace genrec

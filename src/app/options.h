@@ -4,6 +4,8 @@
 #include <vector>
 
 #include "app/runtime.h"
+#include "cf/lightgcn.h"
+#include "cf/sasrec.h"
 #include "config/option_parser.h"
 #include "data/load_dataset.h"
 #include "siit/siit_options.h"
@@ -16,6 +18,33 @@ struct TextOptions {
   std::string spiece;  ///< SentencePiece model; "": one is trained on titles and templates
   std::int32_t max_pieces = 64;
   std::string templates;  ///< file, one template with {H} a line; "": the 15 built in; none: no prompt
+};
+
+/// Files with vectors of items.
+struct VectorFiles {
+  std::string embeddings;  ///< of their texts; "": NAME.embeddings.h5 beside the data, else LSA
+  std::string cf;          ///< collaborative ones; "": NAME.cf.h5 beside the data
+  std::string new_items;   ///< text embeddings of items that the tokenizer never saw
+  std::string text = "title+description";  ///< what LSA reads of an item, for a tokenizer (item_texts)
+};
+
+/// A collaborative model's width where none is asked for: LETTER's codes have it.
+inline constexpr std::int64_t kCfWidth = 32;
+
+struct EmbedOptions {
+  std::string model = "sasrec";          ///< sasrec|lightgcn|lsa|t5
+  std::int64_t width = 0;                ///< 0: 32 for collaborative vectors, 384 for LSA
+  std::string output;                    ///< HDF5 file; "": in the run folder
+  std::string quantized;                 ///< tokenizer.h5: its codes in place of SASRec's items, too
+  double norm = 0;                       ///< mean norm of collaborative vectors; 0: as they were trained
+  std::string exclude_history = "auto";  ///< auto (lightgcn: yes)|yes|no
+  SasRecOptions sasrec;
+  std::string sasrec_loss = "cross-entropy";
+  LightGcnOptions lightgcn;
+  std::string lightgcn_loss = "bpr";
+
+  /// Of collaborative vectors.
+  [[nodiscard]] std::int64_t cf_width() const { return width > 0 ? width : kCfWidth; }
 };
 
 struct ModelOptions {
@@ -49,6 +78,8 @@ struct ProgramOptions {
   DataOptions data;
   TextOptions text;
   TokenizerOptions tokenizer;
+  VectorFiles vectors;
+  EmbedOptions embed;
   ModelOptions model;
   TrainOptions train;
   SiitOptions siit;

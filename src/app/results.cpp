@@ -18,15 +18,14 @@ std::string cell(const Metrics& metrics, const std::string& name) {
   return text;
 }
 
-std::string row(const std::string& name, const std::string& split, const Metrics& metrics,
-                const std::vector<std::string>& columns, const std::string& rest) {
+std::string line_of(const MetricsRow& row, const std::vector<std::string>& columns) {
   char head[64];
-  std::snprintf(head, sizeof(head), "%-22s %-6s", name.c_str(), split.c_str());
+  std::snprintf(head, sizeof(head), "%-22s %-6s", row.name.c_str(), row.split.c_str());
   std::string line = head;
   for (const std::string& column : columns) {
-    line += std::string(column.size() > 7 ? column.size() - 7 : 0, ' ') + cell(metrics, column) + " ";
+    line += std::string(column.size() > 7 ? column.size() - 7 : 0, ' ') + cell(row.metrics, column) + " ";
   }
-  return line + rest + "\n";
+  return line + row.more + "\n";
 }
 
 std::string iteration_columns(const IterationRecord& r) {
@@ -44,21 +43,10 @@ std::string iteration_name(int iteration) {
   return iteration == 0 ? "warm-up" : "iteration " + std::to_string(iteration);
 }
 
-Json summary_json(const RunResults& results, Session& session, const Workspace& workspace,
-                  const Runtime& runtime) {
-  const std::int64_t peak = peak_memory_bytes();
-  Json peaks = Json::array();
-  for (const auto& bytes : session.mpi.world().all_gather(std::as_bytes(std::span(&peak, 1)))) {
-    std::int64_t value = 0;
-    std::memcpy(&value, bytes.data(), sizeof(value));
-    peaks.push_back(value);
-  }
-  Json iterations = Json::array();
-  for (const auto& record : results.iterations) iterations.push_back(to_json(record));
-  Json baselines = Json::object();
-  for (const auto& [name, metrics] : results.baselines) baselines[name] = Json(metrics);
+Json run_facts(const std::string& command, const Session& session, const Workspace& workspace,
+               const Runtime& runtime) {
   const Dataset& dataset = workspace.dataset();
-  return {{"command", results.command},
+  return {{"command", command},
           {"dataset", dataset.name},
           {"users", dataset.users()},
           {"items", dataset.items()},
@@ -67,21 +55,42 @@ Json summary_json(const RunResults& results, Session& session, const Workspace& 
           {"device", runtime.device.str()},
           {"precision", precision_name(runtime.precision)},
           {"seed", session.options.run.seed},
-          {"git", git_revision()},
-          {"identifiers_sha256", results.identifiers_sha256},
-          {"selected_iteration", results.selected_iteration},
-          {"iterations", iterations},
-          {"test", Json(results.test)},
-          {"test_by_identifier", Json(results.test_by_identifier)},
-          {"baselines", baselines},
-          {"throughput",
-           {{"train_samples_per_s", results.train_samples_per_s},
-            {"decode_users_per_s", results.decode_users_per_s},
-            {"regenerate_items_per_s", results.regenerate_items_per_s}}},
-          {"peak_memory_bytes", peaks}};
+          {"git", git_revision()}};
 }
 
-std::string results_table(const RunResults& results, const std::vector<int>& ks) {
+Json peak_memory_of_ranks(Communicator& world) {
+  const std::int64_t peak = peak_memory_bytes();
+  Json peaks = Json::array();
+  for (const auto& bytes : world.all_gather(std::as_bytes(std::span(&peak, 1)))) {
+    std::int64_t value = 0;
+    std::memcpy(&value, bytes.data(), sizeof(value));
+    peaks.push_back(value);
+  }
+  return peaks;
+}
+
+Json summary_json(const RunResults& results, Session& session, const Workspace& workspace,
+                  const Runtime& runtime) {
+  Json iterations = Json::array();
+  for (const auto& record : results.iterations) iterations.push_back(to_json(record));
+  Json baselines = Json::object();
+  for (const auto& [name, metrics] : results.baselines) baselines[name] = Json(metrics);
+  Json summary = run_facts(results.command, session, workspace, runtime);
+  summary["identifiers_sha256"] = results.identifiers_sha256;
+  summary["selected_iteration"] = results.selected_iteration;
+  summary["iterations"] = iterations;
+  summary["test"] = Json(results.test);
+  summary["test_by_identifier"] = Json(results.test_by_identifier);
+  summary["baselines"] = baselines;
+  summary["throughput"] = {{"train_samples_per_s", results.train_samples_per_s},
+                           {"decode_users_per_s", results.decode_users_per_s},
+                           {"regenerate_items_per_s", results.regenerate_items_per_s}};
+  summary["peak_memory_bytes"] = peak_memory_of_ranks(session.mpi.world());
+  return summary;
+}
+
+std::string metrics_table(const std::vector<MetricsRow>& rows, const std::vector<int>& ks,
+                          const std::string& more) {
   std::vector<std::string> columns;
   for (const char* metric : {"recall@", "ndcg@", "coverage@"}) {
     for (int k : ks) columns.push_back(metric + std::to_string(k));
@@ -89,17 +98,22 @@ std::string results_table(const RunResults& results, const std::vector<int>& ks)
   std::string text = "\n                       split ";
   for (const std::string& column : columns)
     text += std::string(column.size() < 7 ? 7 - column.size() : 0, ' ') + column + " ";
-  text += "  collide  final  changed   train  align  regen   eval (s)\n";
-  for (const auto& [name, metrics] : results.valid_baselines)
-    text += row(name, "valid", metrics, columns, "");
+  text += more + "\n";
+  for (const MetricsRow& row : rows) text += line_of(row, columns);
+  return text;
+}
+
+std::string results_table(const RunResults& results, const std::vector<int>& ks) {
+  std::vector<MetricsRow> rows;
+  for (const auto& [name, metrics] : results.valid_baselines) rows.push_back({name, "valid", metrics, ""});
   for (const auto& r : results.iterations) {
     const std::string name = results.command == "siit" ? iteration_name(r.iteration) : results.selected;
-    text += row(name, "valid", r.valid, columns, iteration_columns(r));
+    rows.push_back({name, "valid", r.valid, iteration_columns(r)});
   }
-  for (const auto& [name, metrics] : results.baselines) text += row(name, "test", metrics, columns, "");
-  text += row("selected: " + results.selected, "test", results.test, columns, "");
-  text += row("  by identifier", "test", results.test_by_identifier, columns, "");
-  return text;
+  for (const auto& [name, metrics] : results.baselines) rows.push_back({name, "test", metrics, ""});
+  rows.push_back({"selected: " + results.selected, "test", results.test, ""});
+  rows.push_back({"  by identifier", "test", results.test_by_identifier, ""});
+  return metrics_table(rows, ks, "  collide  final  changed   train  align  regen   eval (s)");
 }
 
 }  // namespace genrec

@@ -23,6 +23,22 @@ struct RunResults {
   double train_samples_per_s = 0, decode_users_per_s = 0, regenerate_items_per_s = 0;
 };
 
+/// What summary.json of every command says first: dataset, ranks, device, seed and revision.
+[[nodiscard]] Json run_facts(const std::string& command, const Session& session, const Workspace& workspace,
+                             const Runtime& runtime);
+/// Of every rank. Collective.
+[[nodiscard]] Json peak_memory_of_ranks(Communicator& world);
+
+/// A line of a table of figures.
+struct MetricsRow {
+  std::string name, split;
+  Metrics metrics;
+  std::string more;  ///< further columns
+};
+/// recall, ndcg and coverage at `ks`; `more`: heads of further columns.
+[[nodiscard]] std::string metrics_table(const std::vector<MetricsRow>& rows, const std::vector<int>& ks,
+                                        const std::string& more = "");
+
 /// "warm-up" of iteration 0, else "iteration 2".
 [[nodiscard]] std::string iteration_name(int iteration);
 /// summary.json of the contract. Collective (peak memory of every rank).

@@ -12,11 +12,19 @@ namespace {
 
 /// These say where and how a run computes, not what. The dataset is compared by its fingerprint, the text
 /// model by its bytes.
-constexpr std::array<std::string_view, 12> kFree = {
-    "data.dir",         "data.name",        "data.file",
-    "text.spiece",      "train.hash-every", "train.microbatch-tokens",
-    "siit.stop-before", "eval.split",       "eval.baselines",
-    "decode.batch",     "recommend.users",  "recommend.output"};
+constexpr std::array<std::string_view, 13> kFree = {
+    "data.dir",           "data.name",        "data.file",
+    "text.spiece",        "train.hash-every", "train.microbatch-tokens",
+    "siit.stop-before",   "eval.split",       "eval.baselines",
+    "decode.batch",       "recommend.users",  "recommend.output",
+    "tokenizer.new-items"};
+/// Of the embed command alone.
+constexpr std::array<std::string_view, 3> kFreeSections = {"embed.", "sasrec.", "lightgcn."};
+/// Vectors are compared by their bytes; the others come after the training of a tokenizer.
+constexpr std::array<std::string_view, 7> kFreeOfTokenizer = {
+    "tokenizer.index",          "tokenizer.embeddings", "letter.cf",
+    "tokenizer.new-items",      "tokenizer.collision",  "tokenizer.reassign-rounds",
+    "tokenizer.warn-used-share"};
 constexpr std::array<std::string_view, 2> kFixedOfRun = {"run.seed", "run.precision"};
 
 struct FirstUse {
@@ -74,8 +82,19 @@ bool iterations_still_open(const CheckpointState& state, const ProgramOptions& o
 bool may_change(const std::string& key, const CheckpointState& state, const ProgramOptions& options) {
   if (key.starts_with("run.")) return !contains(kFixedOfRun, key);
   if (contains(kFree, key)) return true;
+  if (std::ranges::any_of(kFreeSections, [&](std::string_view section) { return key.starts_with(section); }))
+    return true;
   if (key == "siit.iterations") return iterations_still_open(state, options);
   return not_used_yet(key, state) || may_reset_length(key, state, options);
+}
+
+bool tokenizer_may_change(const std::string& key, std::int64_t epochs, const ProgramOptions& options) {
+  if (key == "run.seed") return false;  // whatever run.precision is, a tokenizer is trained in f32
+  if (!key.starts_with("tokenizer.") && !key.starts_with("letter.")) return true;
+  if (contains(kFreeOfTokenizer, key)) return true;
+  const RqvaeOptions& tokenizer = options.tokenizer.rqvae;
+  return key == "tokenizer.epochs" && tokenizer.epochs >= epochs &&
+         !rate_depends_on_length(tokenizer.schedule, tokenizer.warmup);
 }
 
 }  // namespace genrec

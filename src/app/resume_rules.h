@@ -1,4 +1,5 @@
 #pragma once
+#include <cstdint>
 #include <string>
 
 #include "app/options.h"
@@ -11,5 +12,8 @@ namespace genrec {
 /// as long as nothing has used it, so that the run ends like one that had the new value from the start.
 [[nodiscard]] bool may_change(const std::string& key, const CheckpointState& state,
                               const ProgramOptions& options);
+/// The same for a tokenizer (tiger, letter) that has been trained for `epochs`.
+[[nodiscard]] bool tokenizer_may_change(const std::string& key, std::int64_t epochs,
+                                        const ProgramOptions& options);
 
 }  // namespace genrec

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "io/files.h"
+#include "training/checkpoint_folder.h"
 
 namespace genrec {
 namespace {
@@ -54,7 +55,7 @@ void RunFolder::write_summary(const Json& summary) {
   if (is_root_) write_json(path_ / "summary.json", summary);
 }
 
-void RunFolder::rewind_metrics(std::int64_t step) {
+void RunFolder::rewind_metrics(std::int64_t step, std::int64_t tokenizer_epochs) {
   const auto file = path_ / "metrics.jsonl";
   if (!is_root_ || !std::filesystem::exists(file)) return;
   std::ifstream in(file);
@@ -62,9 +63,13 @@ void RunFolder::rewind_metrics(std::int64_t step) {
   double seconds = 0;
   for (std::string line; std::getline(in, line);) {
     const auto entry = Json::parse(line, nullptr, false);
-    if (!entry.is_object() || entry.value("step", std::int64_t{0}) > step) continue;
+    if (!entry.is_object()) continue;
+    const auto at = entry.value("step", std::int64_t{0});
+    const bool of_tokenizer = entry.value("split", std::string()) == "tokenizer";
+    if (of_tokenizer ? entry.value("epoch", 0.0) > static_cast<double>(tokenizer_epochs) : at > step)
+      continue;
     kept += line + "\n";
-    if (entry.value("step", std::int64_t{0}) == step) measured_.insert(place_of(entry));
+    if (!of_tokenizer && at == step) measured_.insert(place_of(entry));
     seconds = entry.value("seconds", seconds);
   }
   write_file_atomically(file, kept);
@@ -82,6 +87,11 @@ void RunFolder::measure(const Measurement& m) {
   metrics_ << line.dump() << '\n' << std::flush;
   if (!metrics_)
     throw InputOutputError("cannot write " + (path_ / "metrics.jsonl").string() + ": is the disk full?");
+}
+
+void require_no_training_run(const RunFolder& folder, Communicator& world) {
+  if (!CheckpointFolder(folder.checkpoints(), 0, world).holds_run()) return;
+  throw UsageError("run.dir = " + folder.path().string() + " holds a run: give another --run.dir");
 }
 
 }  // namespace genrec

@@ -5,6 +5,7 @@
 #include <set>
 #include <string>
 
+#include "comm/communicator.h"
 #include "io/folder_lock.h"
 #include "io/json_file.h"
 
@@ -38,8 +39,10 @@ class RunFolder {
   void write_environment(const Json& environment);
   void write_summary(const Json& summary);
   /// Forgets measurements of steps after `step` (a resumed run measures them again; -1: all), and lets the
-  /// time go on from the last one that is kept. What stays of `step` itself is not written twice.
-  void rewind_metrics(std::int64_t step);
+  /// time go on from the last one that is kept. What stays of `step` itself is not written twice. A
+  /// tokenizer's training comes before the first step: of it, what was measured after `tokenizer_epochs` is
+  /// forgotten.
+  void rewind_metrics(std::int64_t step, std::int64_t tokenizer_epochs);
   void measure(const Measurement& measurement);
 
  private:
@@ -50,5 +53,9 @@ class RunFolder {
   std::set<std::string> measured_;  ///< at the step that a resumed run stands at
   double started_;
 };
+
+/// Throws UsageError when siit or train is at home in the folder: its config.ini and summary.json would be
+/// lost. Collective.
+void require_no_training_run(const RunFolder& folder, Communicator& world);
 
 }  // namespace genrec

@@ -104,6 +104,11 @@ std::string shared_gpu(std::span<const RankDevice> ranks) {
 
 }  // namespace
 
+std::optional<std::chrono::duration<double>> time_limit(const RunOptions& options) {
+  if (options.max_minutes <= 0) return std::nullopt;
+  return std::chrono::duration<double>(60 * options.max_minutes);
+}
+
 DevicePlan plan_devices(const RunOptions& options, std::span<const RankDevice> ranks) {
   DevicePlan plan;
   plan.cuda = agreed_on_gpus(options, ranks);

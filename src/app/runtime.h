@@ -1,7 +1,10 @@
 #pragma once
 #include <ATen/ATen.h>
 
+#include <chrono>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -26,6 +29,9 @@ struct RunOptions {
   std::string progress = "auto";  ///< auto|bar|line|none
   bool dry_run = false;
 };
+
+/// run.max-minutes as StopSignal takes it.
+[[nodiscard]] std::optional<std::chrono::duration<double>> time_limit(const RunOptions& options);
 
 /// The device, threads and transport of a rank, chosen once at start.
 struct Runtime {

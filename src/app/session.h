@@ -36,6 +36,7 @@ struct Command {
 ExitCode run_siit(Session& session);
 ExitCode run_train(Session& session);
 ExitCode run_tokenize(Session& session);
+ExitCode run_embed(Session& session);
 ExitCode run_evaluate(Session& session);
 ExitCode run_recommend(Session& session);
 ExitCode run_inspect(Session& session);

@@ -1,8 +1,9 @@
 #pragma once
-#include <chrono>
 #include <optional>
 #include <string>
 
+#include "app/checkpoint_clock.h"
+#include "app/first_identifiers.h"
 #include "app/results.h"
 #include "app/run_folder.h"
 #include "app/session.h"
@@ -18,16 +19,19 @@ namespace genrec {
 class TrainingRun {
  public:
   /// Makes the run folder and loads the state that run.resume asks for. Throws UsageError (never, but the
-  /// folder holds a run; options that it has used differ from those of the checkpoint), MissingInput (must,
+  /// folder holds a run; options that it has used differ from those of the checkpoint, where they are more
+  /// than the new place of a file of identifiers or vectors), MissingInput (must,
   /// but there is none), DataError (another dataset or text model). Measurements behind the checkpoint are
   /// forgotten. Collective.
   TrainingRun(Session& session, const std::string& command, const Workspace& workspace,
               const Runtime& runtime);
 
+  /// For identifiers that are made within this run.
+  [[nodiscard]] IdentifierRun identifier_run();
   /// Writes config.ini and environment.json: once all that was given is known to fit together. Collective.
   void describe();
   /// By run.checkpoint-minutes; true once an interval.
-  [[nodiscard]] bool checkpoint_due();
+  [[nodiscard]] bool checkpoint_due() { return checkpoint_clock_.due(); }
   /// Collective.
   [[nodiscard]] SplitMetrics evaluate(const T5Model& model, const TokenizedItems& items, Split split);
   /// A line of metrics.jsonl for each figure, prefixed "by_identifier_" for the second kind.
@@ -38,8 +42,8 @@ class TrainingRun {
   void finish(RunResults results, std::int64_t step, double epoch);
   /// Says that the run had been finished before and shows its table; nothing is written.
   void show_finished(const RunResults& results);
-  /// Whether the run folder already has the summary of this run: the root's answer, others may not see the
-  /// folder. Collective.
+  /// Whether the run folder already has the summary of this run, and not that of another command: the root's
+  /// answer, others may not see the folder. Collective.
   [[nodiscard]] bool has_summary() const;
 
   RunFolder folder;
@@ -49,17 +53,19 @@ class TrainingRun {
   Progress progress;
 
  private:
-  using Clock = std::chrono::steady_clock;
-
   void load_state();
+  [[nodiscard]] bool holds_tokenizer() const;
   void require_same_options(const CheckpointState& state) const;
+  [[nodiscard]] bool is_moved_file(const std::string& key) const;
+  [[nodiscard]] bool has_texts() const;
   void add_baselines(RunResults& results);
 
   Session& session_;
+  std::string command_;
   const Workspace& workspace_;
   const Runtime& runtime_;
   Communicator& world_;
-  Clock::time_point saved_ = Clock::now();
+  CheckpointClock checkpoint_clock_;
 };
 
 }  // namespace genrec

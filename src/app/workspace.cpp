@@ -10,7 +10,7 @@
 #include "io/safetensors.h"
 #include "model/huggingface.h"
 #include "tokenizers/added_tokens.h"
-#include "tokenizers/item_tokenizer.h"
+#include "tokenizers/simple/sid_tokenizer.h"
 
 namespace genrec {
 namespace {
@@ -86,15 +86,23 @@ void Workspace::make_text_tokenizer(const CheckpointState* checkpoint) {
   } else {
     std::string bytes;
     if (session_.mpi.world().is_root()) {
-      std::vector<std::string> lines = prompt_texts(templates_);
-      lines.insert(lines.end(), texts_.begin(), texts_.end());
-      bytes = TextTokenizer::train(lines, kTrainedPieces, session_.options.run.seed).model_bytes();
+      bytes =
+          TextTokenizer::train(lines_to_train_on(), kTrainedPieces, session_.options.run.seed).model_bytes();
     }
     session_.mpi.world().broadcast(bytes, 0);
     text_ = TextTokenizer::from_bytes(std::move(bytes));
     LOG_ROOT(INFO) << "text.spiece not given: a SentencePiece model of " << text_->size()
                    << " pieces was trained on the titles";
   }
+}
+
+std::vector<std::string> Workspace::lines_to_train_on() const {
+  std::vector<std::string> lines = prompt_texts(templates_);
+  lines.insert(lines.end(), texts_.begin(), texts_.end());
+  if (session_.options.tokenizer.method == "sid") {  // identifiers are numbers: digits need pieces, too
+    for (std::int64_t place = 0; place < dataset_.items(); ++place) lines.push_back(sequential_number(place));
+  }
+  return lines;
 }
 
 void Workspace::require_titles() const {
@@ -127,23 +135,8 @@ CheckpointState Workspace::identity() const {
   state.seed = session_.options.run.seed;
   state.text_pieces = text_pieces();
   state.spiece = spiece_bytes();
+  state.codebooks = codebooks_;
   return state;
-}
-
-IdentifierTable Workspace::make_identifiers() const {
-  TokenizerOptions options = session_.options.tokenizer;
-  options.seed = session_.options.run.seed;
-  if (options.index.empty()) options.index = index_file(session_.options.data).string();
-  IdentifierTable table = make_item_tokenizer(options)->fit(dataset_, session_.mpi.world());
-  const std::int64_t shared = table.items() - table.distinct();
-  LOG_ROOT(INFO) << "identifiers: " << table.items() << " items, " << table.symbols().size()
-                 << " symbols, up to " << table.max_length() << " long";
-  if (shared > 0) {
-    LOG_ROOT(WARNING)
-        << shared << " of " << table.items()
-        << " items share an identifier with an earlier one: they are ranked in seeded random order";
-  }
-  return table;
 }
 
 std::unique_ptr<T5Model> Workspace::make_model(const Runtime& runtime, const Vocabulary& vocabulary) const {

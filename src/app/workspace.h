@@ -2,6 +2,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "app/session.h"
@@ -9,6 +10,7 @@
 #include "data/dataset.h"
 #include "data/virtual_shards.h"
 #include "eval/evaluator.h"
+#include "io/host_array.h"
 #include "io/json_file.h"
 #include "io/text_tokenizer.h"
 #include "tokenizers/identifier_table.h"
@@ -35,20 +37,23 @@ class Workspace {
   /// Null in a codes-only model.
   [[nodiscard]] const TitlePieces* titles() const { return titles_ ? &*titles_ : nullptr; }
   [[nodiscard]] TokenId text_pieces() const;
+  /// Null in a codes-only model.
+  [[nodiscard]] const TextTokenizer* text_tokenizer() const { return text_ ? &*text_ : nullptr; }
   [[nodiscard]] std::string spiece_bytes() const;
   /// This rank's training order for global batches of `batch`.
   [[nodiscard]] TrainingOrder training_order(std::int64_t batch) const;
 
+  /// The tokenizer's codebooks, for every checkpoint of this run.
+  void keep_codebooks(HostArray codebooks) { codebooks_ = std::move(codebooks); }
   /// What every checkpoint of this run says of it.
   [[nodiscard]] CheckpointState identity() const;
-  /// First identifiers by tokenizer.method. Collective.
-  [[nodiscard]] IdentifierTable make_identifiers() const;
   /// A model of `vocabulary` tokens by section `model`: weights of a folder, or initialised.
   [[nodiscard]] std::unique_ptr<T5Model> make_model(const Runtime& runtime,
                                                     const Vocabulary& vocabulary) const;
 
  private:
   void make_text_tokenizer(const CheckpointState* checkpoint);
+  [[nodiscard]] std::vector<std::string> lines_to_train_on() const;
 
   Session& session_;
   std::vector<std::string> repairs_;
@@ -58,6 +63,7 @@ class Workspace {
   std::optional<TextTokenizer> text_;
   Prompts prompts_;
   std::optional<TitlePieces> titles_;
+  HostArray codebooks_;
 };
 
 /// What environment.json says: versions, checksums of the inputs, repairs, rank → device table, variables of

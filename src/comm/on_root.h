@@ -2,13 +2,13 @@
 #include <cstdint>
 #include <string>
 
-#include "base/error.h"
+#include "base/throw_error.h"
 #include "comm/communicator.h"
 
 namespace genrec {
 
-/// Calls `work` on the root. When it throws an Error there, every rank throws it: all leave alike.
-/// Collective.
+/// Calls `work` on the root. When it throws an Error there, every rank throws one of that type: all leave
+/// alike. Collective.
 template <typename Work>
 void on_root(Communicator& world, Work work) {
   std::string message;
@@ -24,7 +24,7 @@ void on_root(Communicator& world, Work work) {
   code = world.max(code);
   if (code == 0) return;
   world.broadcast(message, 0);
-  throw Error(static_cast<ExitCode>(code), message);
+  throw_error(static_cast<ExitCode>(code), message);
 }
 
 }  // namespace genrec

@@ -86,17 +86,22 @@ Dataset load_dataset(const DataOptions& options, std::uint64_t seed, int rank, i
   return dataset;
 }
 
-std::filesystem::path index_file(const DataOptions& options) {
-  std::error_code unreadable;
+std::filesystem::path file_beside(const DataOptions& options, const std::string& ending) {
   std::filesystem::path path;
   if (!options.file.empty()) {
-    const bool there = std::filesystem::exists(options.file, unreadable);
-    if (there && holds_identifiers(options.file)) return options.file;
-    path = std::filesystem::path(options.file).replace_extension(".index.json");
+    path = std::filesystem::path(options.file).replace_extension(ending);
   } else if (!options.dir.empty()) {
-    path = std::filesystem::path(options.dir) / (name_in(options) + ".index.json");
+    path = std::filesystem::path(options.dir) / (name_in(options) + ending);
   }
+  std::error_code unreadable;
   return std::filesystem::exists(path, unreadable) ? path : std::filesystem::path();
+}
+
+std::filesystem::path index_file(const DataOptions& options) {
+  std::error_code unreadable;
+  const bool is_file = !options.file.empty() && std::filesystem::exists(options.file, unreadable);
+  if (is_file && holds_identifiers(options.file)) return options.file;
+  return file_beside(options, ".index.json");
 }
 
 }  // namespace genrec

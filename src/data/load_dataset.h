@@ -26,6 +26,9 @@ struct DataOptions {
 [[nodiscard]] Dataset load_dataset(const DataOptions& options, std::uint64_t seed, int rank, int ranks,
                                    DatasetRepairs& repairs);
 
+/// NAME + `ending` (".cf.h5") beside the data that the options name; "" when there is no such file.
+[[nodiscard]] std::filesystem::path file_beside(const DataOptions& options, const std::string& ending);
+
 /// Where the identifiers of the dataset that the options name are: the HDF5 dataset itself when it holds
 /// them, else its NAME.index.json; "" when there are none.
 [[nodiscard]] std::filesystem::path index_file(const DataOptions& options);

@@ -79,6 +79,11 @@ class Hdf5Reader {
   template <typename T>
   void read_blocks(const std::string& object, std::int64_t rows,
                    const std::function<void(std::int64_t begin, std::span<const T> block)>& sink) const;
+  /// The same for a dataset of floating-point numbers of any width, given as float32 (float16 and bfloat16
+  /// exactly, float64 rounded). Returns the sha256 of the dataset's own bytes.
+  std::string read_float_blocks(
+      const std::string& object, std::int64_t rows,
+      const std::function<void(std::int64_t begin, std::span<const float> block)>& sink) const;
   [[nodiscard]] std::vector<std::string> read_strings(const std::string& object) const;
   [[nodiscard]] std::string read_text(const std::string& object) const;
   [[nodiscard]] bool has_attribute(const std::string& object, const std::string& name) const;

@@ -32,24 +32,47 @@ void read_all(const Hdf5Input& file, const Hdf5Handle& dataset, const std::strin
   if (has_checksum(dataset)) require_checksum(file, dataset, object, sha256(target));
 }
 
-/// Rows of an open dataset of `shape`, without a look at the checksum.
+bool is_floating(ElementType type) {
+  return type == ElementType::kFloat16 || type == ElementType::kBFloat16 || type == ElementType::kFloat32 ||
+         type == ElementType::kFloat64;
+}
+
+/// Puts rows of an open dataset of `shape` into `target`, without a look at the checksum.
+void read_slab(const Hdf5Input& file, const Hdf5Handle& dataset, const std::string& object, ElementType type,
+               const std::vector<std::int64_t>& shape, std::int64_t begin, std::int64_t end,
+               std::span<std::byte> target) {
+  if (target.empty()) return;
+  std::vector<hsize_t> start(shape.size(), 0);
+  std::vector<hsize_t> count(shape.begin(), shape.end());
+  start[0] = static_cast<hsize_t>(begin);
+  count[0] = static_cast<hsize_t>(end - begin);
+  const Hdf5Handle space(H5Dget_space(dataset.get()));
+  const Hdf5Handle memory(H5Screate_simple(static_cast<int>(count.size()), count.data(), nullptr));
+  if (H5Sselect_hyperslab(space.get(), H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr) < 0 ||
+      H5Dread(dataset.get(), hdf5_type(type).get(), memory.get(), space.get(), H5P_DEFAULT, target.data()) <
+          0) {
+    throw file.unreadable(object);
+  }
+}
+
 template <typename T>
 std::vector<T> read_slab(const Hdf5Input& file, const Hdf5Handle& dataset, const std::string& object,
                          std::vector<std::int64_t> shape, std::int64_t begin, std::int64_t end) {
   shape[0] = end - begin;
   std::vector<T> values(static_cast<std::size_t>(product(shape)));
-  if (values.empty()) return values;
-  std::vector<hsize_t> start(shape.size(), 0);
-  start[0] = static_cast<hsize_t>(begin);
-  const std::vector<hsize_t> count(shape.begin(), shape.end());
-  const Hdf5Handle space(H5Dget_space(dataset.get()));
-  const Hdf5Handle memory(H5Screate_simple(static_cast<int>(count.size()), count.data(), nullptr));
-  if (H5Sselect_hyperslab(space.get(), H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr) < 0 ||
-      H5Dread(dataset.get(), hdf5_type(element_type_of<T>()).get(), memory.get(), space.get(), H5P_DEFAULT,
-              values.data()) < 0) {
-    throw file.unreadable(object);
-  }
+  read_slab(file, dataset, object, element_type_of<T>(), shape, begin, end,
+            std::as_writable_bytes(std::span(values)));
   return values;
+}
+
+/// The shape of a dataset that is read in rows.
+std::vector<std::int64_t> shape_of_rows(const Hdf5Input& file, const Hdf5Handle& dataset,
+                                        const std::string& object) {
+  std::vector<std::int64_t> shape = file.shape(dataset, object);
+  if (shape.empty()) {
+    throw DataError(file.where(object) + ": is a single number where rows were expected; check the file");
+  }
+  return shape;
 }
 
 /// Every link below a group, as the library visits it.
@@ -129,10 +152,7 @@ void Hdf5Reader::read_blocks(
     const std::function<void(std::int64_t begin, std::span<const T> block)>& sink) const {
   const Hdf5Handle dataset = input_->open_dataset(object);
   input_->require_type(dataset, object, element_type_of<T>());
-  const std::vector<std::int64_t> shape = input_->shape(dataset, object);
-  if (shape.empty()) {
-    throw DataError(input_->where(object) + ": is a single number where rows were expected; check the file");
-  }
+  const std::vector<std::int64_t> shape = shape_of_rows(*input_, dataset, object);
   Sha256 hash;
   for (std::int64_t begin = 0; begin < shape[0]; begin += rows) {
     const std::int64_t end = std::min(begin + rows, shape[0]);
@@ -141,6 +161,31 @@ void Hdf5Reader::read_blocks(
     sink(begin, block);
   }
   if (has_checksum(dataset)) require_checksum(*input_, dataset, object, hash.finish());
+}
+
+std::string Hdf5Reader::read_float_blocks(
+    const std::string& object, std::int64_t rows,
+    const std::function<void(std::int64_t begin, std::span<const float> block)>& sink) const {
+  const Hdf5Handle dataset = input_->open_dataset(object);
+  const ElementType type = input_->element_type(dataset, object);
+  if (!is_floating(type)) {
+    throw DataError(input_->where(object) + ": holds " + element_name(type) +
+                    " where floating-point numbers were expected; check the file");
+  }
+  const std::vector<std::int64_t> shape = shape_of_rows(*input_, dataset, object);
+  Sha256 hash;
+  HostArray block{type, shape, {}};
+  for (std::int64_t begin = 0; begin < shape[0]; begin += rows) {
+    const std::int64_t end = std::min(begin + rows, shape[0]);
+    block.shape[0] = end - begin;
+    block.bytes.resize(static_cast<std::size_t>(block.count()) * element_size(type));
+    read_slab(*input_, dataset, object, type, shape, begin, end, block.bytes);
+    hash.update(block.bytes);
+    sink(begin, block.to_float());
+  }
+  std::string checksum = hash.finish();
+  if (has_checksum(dataset)) require_checksum(*input_, dataset, object, checksum);
+  return checksum;
 }
 
 std::vector<std::int64_t> Hdf5Reader::read_integers(const std::string& object) const {

@@ -62,7 +62,8 @@ enum class DropoutSite : std::uint64_t {
 class Dropout {
  public:
   Dropout() = default;  ///< off
-  /// `probability` in [0, 1); the layout must have token_keys unless it is 0 and must outlive this.
+  /// `probability` in [0, 1); the layout must have token_keys unless it is 0. They are kept, the layout is
+  /// not.
   Dropout(const PackedLayout& layout, double probability, DropoutSite site, std::int64_t layer);
   [[nodiscard]] bool active() const { return threshold_ != 0; }
   [[nodiscard]] float scale() const { return scale_; }

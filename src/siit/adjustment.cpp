@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "siit/regeneration.h"
+#include "tokenizers/symbols.h"
 
 namespace genrec {
 namespace {

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "tokenizers/symbols.h"
 
 namespace genrec {
 namespace {
@@ -229,10 +230,6 @@ Assignment IdentifierAssigner::finish() {
   result.collision_rate = result.overflow_rate;
   result.collision_rate_final = impl.options.avoid_collisions ? 0 : result.collision_rate;
   return std::move(result);
-}
-
-std::string avoidance_symbol(std::int32_t number) {
-  return "<x_" + std::to_string(number) + ">";
 }
 
 IdentifierTable assigned_table(const Assignment& assignment, const Vocabulary& vocabulary) {

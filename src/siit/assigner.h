@@ -2,7 +2,6 @@
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <string>
 #include <vector>
 
 #include "base/types.h"
@@ -85,8 +84,6 @@ class IdentifierAssigner {
 /// The key of an identifier in the table of taken ones; different identifiers with equal keys are told apart.
 [[nodiscard]] std::uint64_t identifier_hash(std::span<const TokenId> tokens);
 
-/// "<x_j>".
-[[nodiscard]] std::string avoidance_symbol(std::int32_t number);
 /// The assignment in symbols, those of collision avoidance included.
 [[nodiscard]] IdentifierTable assigned_table(const Assignment& assignment, const Vocabulary& vocabulary);
 

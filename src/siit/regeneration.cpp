@@ -5,10 +5,13 @@
 #include <cstring>
 #include <limits>
 #include <set>
+#include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "comm/agreed_stop.h"
 #include "decoding/parallel_generator.h"
+#include "tokenizers/symbols.h"
 
 namespace genrec {
 namespace {
@@ -78,16 +81,15 @@ class RecordReader {
   ItemId next_ = 0;
 };
 
-}  // namespace
-
-std::string symbol_family(const std::string& symbol) {
-  std::size_t end = 1;
-  while (end < symbol.size() &&
-         ((symbol[end] >= 'a' && symbol[end] <= 'z') || (symbol[end] >= 'A' && symbol[end] <= 'Z')))
-    ++end;
-  if (symbol.empty() || symbol.front() != '<' || end == 1) return symbol;
-  return symbol.substr(1, end - 1);
+std::vector<TokenId> pieces_in(const IdentifierTable& table, const Vocabulary& vocabulary) {
+  std::vector<TokenId> pieces;
+  for (const std::string& symbol : table.symbols()) {
+    if (piece_of(symbol)) pieces.push_back(vocabulary.token(symbol));
+  }
+  return pieces;
 }
+
+}  // namespace
 
 TokenAutomaton regeneration_automaton(const IdentifierTable& initial, const Vocabulary& vocabulary) {
   std::vector<std::string> family;
@@ -108,7 +110,9 @@ TokenAutomaton regeneration_automaton(const IdentifierTable& initial, const Voca
     throw DataError(
         "identifiers: an item has no symbol beside collision-avoidance ones; give another index.json");
   std::vector<std::vector<TokenId>> levels(families.size());
+  const std::vector<TokenId> pieces = pieces_in(initial, vocabulary);
   for (std::size_t l = 0; l < families.size(); ++l) {
+    if (families[l].contains(kPieceFamily)) levels[l] = pieces;
     for (const std::string& symbol : vocabulary.symbols()) {
       if (families[l].contains(symbol_family(symbol))) levels[l].push_back(vocabulary.token(symbol));
     }

@@ -2,8 +2,6 @@
 #include <cstdint>
 #include <functional>
 #include <span>
-#include <string>
-#include <vector>
 
 #include "base/shards.h"
 #include "comm/communicator.h"
@@ -14,15 +12,11 @@
 
 namespace genrec {
 
-/// The family of collision-avoidance symbols, "<x_0>", "<x_1>", ... (method 5.4 #12).
-inline constexpr const char* kAvoidanceFamily = "x";
-
-/// The letters of a symbol: "a" of "<a_12>", "CI" of "<CI7>"; the whole symbol where it has no such form.
-[[nodiscard]] std::string symbol_family(const std::string& symbol);
-
 /// What regeneration may produce: position l takes every vocabulary symbol of the families seen at position l
 /// of the initial table, collision avoidance left out; the end token is allowed from the shortest initial
-/// length on, up to the longest (method 5.4 #9).
+/// length on, up to the longest (method 5.4 #9). Of text pieces, positions that have any take those that the
+/// initial table has anywhere: identifiers in text keep to the words of that table, as CID's keep to its
+/// tokens.
 [[nodiscard]] TokenAutomaton regeneration_automaton(const IdentifierTable& initial,
                                                     const Vocabulary& vocabulary);
 

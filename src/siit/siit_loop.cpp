@@ -12,6 +12,7 @@
 #include "siit/adjustment.h"
 #include "siit/assigner.h"
 #include "siit/regeneration.h"
+#include "tokenizers/symbols.h"
 #include "training/checkpoint_model.h"
 #include "training/tasks.h"
 

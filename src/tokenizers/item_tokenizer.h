@@ -1,11 +1,11 @@
 #pragma once
 #include <cstdint>
-#include <memory>
 #include <string>
 
 #include "comm/communicator.h"
 #include "data/dataset.h"
 #include "tokenizers/identifier_table.h"
+#include "tokenizers/rqvae/rqvae_options.h"
 
 namespace genrec {
 
@@ -22,16 +22,19 @@ struct CidOptions {
   std::int32_t clusters = 20;     ///< parts of a split
 };
 
+/// Which tokenizer, and the options of each (registry.h makes it).
 struct TokenizerOptions {
   std::string method = "auto";  ///< auto: index when the dataset has one, else cid
   /// A file with identifiers (index.json, or HDF5); "": index_file() of data/load_dataset.h, set by app.
   std::string index;
   CidOptions cid;
+  RqvaeOptions rqvae;  ///< of tiger and letter, but for init, collision and seed; levels and codes of random
+  std::string init = "auto";  ///< RqvaeOptions::init; auto: the method's own
+  /// sinkhorn|digit|none; auto: sinkhorn for tiger and letter. For tid and random: digit is collision
+  /// avoidance (collision_avoidance.h), all else leaves collisions as they are.
+  std::string collision = "auto";
+  std::int32_t max_pieces = 64;  ///< of a title identifier, set by app
   std::uint64_t seed = 42;
 };
-
-/// By options.method; "auto" is "index" when options.index names a file and "cid" otherwise. Throws
-/// UsageError for an unknown method, MissingInput for "index" without a file.
-std::unique_ptr<ItemTokenizer> make_item_tokenizer(const TokenizerOptions& options);
 
 }  // namespace genrec

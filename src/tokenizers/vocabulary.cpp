@@ -1,9 +1,11 @@
 #include "tokenizers/vocabulary.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "base/error.h"
+#include "tokenizers/symbols.h"
 
 namespace genrec {
 
@@ -23,16 +25,28 @@ Vocabulary Vocabulary::restore(TokenId text_pieces, std::vector<std::string> sym
 }
 
 TokenId Vocabulary::token(const std::string& symbol) const {
-  const auto found = numbers_.find(symbol);
-  if (found == numbers_.end()) {
-    throw DataError("identifier symbol \"" + symbol + "\" is not in the model's vocabulary of " +
-                    std::to_string(symbols_.size()) +
-                    " symbols; use the identifiers that the model was made with");
+  if (const auto found = numbers_.find(symbol); found != numbers_.end()) return found->second;
+  const std::optional<TokenId> piece = piece_of(symbol);
+  if (piece && is_text(*piece)) return *piece;
+  if (piece) {
+    throw DataError("identifier symbol \"" + symbol + "\" is a text piece, but the model has " +
+                    std::to_string(text_pieces_) +
+                    "; use the SentencePiece model (text.spiece) that the identifiers were made with, and "
+                    "model.vocabulary = text+codes");
   }
-  return found->second;
+  throw DataError("identifier symbol \"" + symbol + "\" is not in the model's vocabulary of " +
+                  std::to_string(symbols_.size()) +
+                  " symbols; use the identifiers that the model was made with");
 }
 
-const std::string& Vocabulary::symbol(TokenId token) const {
+bool Vocabulary::has(const std::string& symbol) const {
+  if (numbers_.contains(symbol)) return true;
+  const std::optional<TokenId> piece = piece_of(symbol);
+  return piece && is_text(*piece);
+}
+
+std::string Vocabulary::symbol(TokenId token) const {
+  if (is_text(token)) return piece_symbol(token);
   if (token < text_pieces_ || token >= size()) {
     throw Error(ExitCode::kInternal, "token " + std::to_string(token) + " is no identifier symbol");
   }
@@ -42,6 +56,7 @@ const std::string& Vocabulary::symbol(TokenId token) const {
 std::int64_t Vocabulary::add(std::span<const std::string> symbols) {
   const std::size_t before = symbols_.size();
   for (const std::string& symbol : symbols) {
+    if (piece_of(symbol)) continue;
     if (numbers_.emplace(symbol, size()).second) symbols_.push_back(symbol);
   }
   return static_cast<std::int64_t>(symbols_.size() - before);

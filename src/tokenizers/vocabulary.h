@@ -11,7 +11,8 @@ namespace genrec {
 
 /// Numbers the model's tokens: `text_pieces` text pieces (or only pad, end, unknown in a codes-only model),
 /// then the identifier symbols sorted as strings (LETTER's order), then symbols added later (collision
-/// avoidance, regenerated codes) in the order of their addition: a number once given never changes.
+/// avoidance, regenerated codes) in the order of their addition: a number once given never changes. A symbol
+/// that stands for a text piece (symbols.h) is that piece's token and is not among the symbols here.
 class Vocabulary {
  public:
   /// `text_pieces`: TextTokenizer::size(), or 3 for model.vocabulary = codes.
@@ -24,14 +25,18 @@ class Vocabulary {
   [[nodiscard]] const std::vector<std::string>& symbols() const { return symbols_; }
   /// Throws DataError for a symbol that is not in the vocabulary.
   [[nodiscard]] TokenId token(const std::string& symbol) const;
-  [[nodiscard]] bool has(const std::string& symbol) const { return numbers_.contains(symbol); }
-  /// The symbol of an identifier token.
-  [[nodiscard]] const std::string& symbol(TokenId token) const;
-  /// Appends the symbols that are new; returns how many were.
+  [[nodiscard]] bool has(const std::string& symbol) const;
+  /// The symbol of a token that identifiers may hold: of a text piece "<piece_N>".
+  [[nodiscard]] std::string symbol(TokenId token) const;
+  /// Appends the symbols that are new, text pieces left out; returns how many were.
   std::int64_t add(std::span<const std::string> symbols);
 
  private:
   explicit Vocabulary(TokenId text_pieces) : text_pieces_(text_pieces) {}
+  /// Not the reserved tokens, which are all that a codes-only model has.
+  [[nodiscard]] bool is_text(TokenId token) const {
+    return text_pieces_ > kUnknownToken + 1 && token > kEndToken && token < text_pieces_;
+  }
   TokenId text_pieces_;
   std::vector<std::string> symbols_;
   std::unordered_map<std::string, TokenId> numbers_;

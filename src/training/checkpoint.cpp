@@ -4,12 +4,14 @@
 #include "data/readers/hdf5_dataset.h"
 #include "io/hdf5.h"
 #include "tokenizers/identifier_hdf5.h"
+#include "tokenizers/rqvae/rqvae_state.h"
 
 namespace genrec {
 namespace {
 
 constexpr std::int64_t kSchemaVersion = 1;
 constexpr const char* kWriter = "genrec_dist";
+constexpr const char* kCodebooks = "/tokenizer/codebooks";
 
 void write_weights(Hdf5Writer& file, const std::string& group, const WeightMap& weights) {
   for (const auto& [name, array] : weights) file.write(group + "/" + name, array);
@@ -84,6 +86,7 @@ void write_checkpoint(const std::filesystem::path& path, const CheckpointState& 
   file.write_strings("/tokenizer/vocabulary", state.vocabulary);
   file.attribute("/tokenizer", "text_pieces", static_cast<std::int64_t>(state.text_pieces));
   file.write("/tokenizer/spiece", std::vector<std::uint8_t>(state.spiece.begin(), state.spiece.end()));
+  if (!state.codebooks.shape.empty()) write_codebooks(file, kCodebooks, state.codebooks);
   write_identifiers(file, kIdentifierGroup, state.identifiers);
   for (std::size_t k = 0; k < state.history.size(); ++k)
     write_identifiers(file, history_group(k), state.history[k]);
@@ -104,6 +107,7 @@ CheckpointState read_checkpoint(const std::filesystem::path& path, CheckpointPar
   state.spiece.assign(bytes.begin(), bytes.end());
   state.vocabulary = file.read_strings("/tokenizer/vocabulary");
   state.text_pieces = static_cast<TokenId>(file.integer_attribute("/tokenizer", "text_pieces"));
+  state.codebooks = read_codebooks(file, kCodebooks);
   state.identifiers = read_identifiers(file, kIdentifierGroup);
   if (parts == CheckpointParts::kModel) return state;
 

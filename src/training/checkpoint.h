@@ -50,6 +50,7 @@ struct CheckpointState {
   TokenId text_pieces = 0;
   std::string spiece;                    ///< bytes of the SentencePiece model; empty when codes only
   std::vector<std::string> vocabulary;   ///< identifier symbols in the order of their numbers
+  HostArray codebooks;                   ///< [levels, codes, dim] of the tokenizer; no shape: it has none
   IdentifierTable identifiers;           ///< the current table
   std::vector<IdentifierTable> history;  ///< the table of each iteration, 0 first
 };

@@ -12,6 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 import program
+from hdf5_vectors import write_vectors
 
 PROGRAM = Path(sys.argv[1]).resolve()
 TINY = ["--model.preset", "tiny", "--siit.warmup-epochs", "1", "--siit.align-epochs", "1", "--siit.finetune-epochs", "1",
@@ -54,6 +55,56 @@ def arguments_case(*arguments):
     def prepare(folder):
         Dataset(folder / "data").write()
         return [a.format(data=folder / "data", run=folder / "run", folder=folder) for a in arguments]
+    return prepare
+
+
+RQVAE = ["--tokenizer.levels", "2", "--tokenizer.codes", "8", "--tokenizer.dim", "4", "--tokenizer.hidden", "16",
+         "--tokenizer.epochs", "3", "--run.progress", "none"]
+
+
+def good_rows(count=ITEMS, width=6):
+    """Vectors that all differ."""
+    return [[(i * 7 + j * 3) % 11 + i / 10 for j in range(width)] for i in range(count)]
+
+
+def vectors_case(spoil, *more, cf=False):
+    """tokenize on text embeddings, or with cf by LETTER on collaborative vectors, that `spoil` made of good ones."""
+    def prepare(folder):
+        Dataset(folder / "data").write()
+        good, spoilt = folder / "good.h5", folder / "spoilt.h5"
+        write_vectors(good, good_rows())
+        write_vectors(spoilt, spoil(good_rows(width=4 if cf else 6)))
+        method = ["letter", "--letter.cf", str(spoilt)] if cf else ["tiger"]
+        return ["tokenize", "--data.dir", str(folder / "data"), "--run.dir", str(folder / "run"), *RQVAE,
+                "--tokenizer.embeddings", str(good if cf else spoilt), "--tokenizer.method", *method, *more]
+    return prepare
+
+
+def with_row(rows, number, row):
+    rows[number] = row
+    return rows
+
+
+def new_items_case(rows):
+    """Vectors of new items for a tokenizer of width 6."""
+    def prepare(folder):
+        arguments = vectors_case(lambda good: good)(folder)
+        done = run(arguments, 1)
+        assert done.returncode == 0, done.stderr
+        write_vectors(folder / "new.h5", rows)
+        return ["tokenize", "--run.dir", str(folder / "run"), "--tokenizer.new-items", str(folder / "new.h5")]
+    return prepare
+
+
+def embedded_before(*more):
+    """A call of embed in the folder of an earlier one."""
+    def prepare(folder):
+        Dataset(folder / "data").write()
+        arguments = ["embed", "--data.dir", str(folder / "data"), "--run.dir", str(folder / "run"), "--sasrec.epochs", "1",
+                     "--run.progress", "none"]
+        done = run(arguments, 1)
+        assert done.returncode == 0, done.stderr
+        return [*arguments, *more]
     return prepare
 
 
@@ -142,6 +193,34 @@ CASES = {
     "no such spiece": (arguments_case("siit", "--text.spiece", "{folder}/nowhere"), 66, ["text.spiece", "nowhere"]),
     "no such templates": (arguments_case("siit", "--text.templates", "{folder}/nowhere"), 66, ["text.templates", "nowhere"]),
     "no such index": (arguments_case("tokenize", "--tokenizer.index", "{folder}/nowhere"), 66, ["tokenizer.index", "nowhere"]),
+    "no such embeddings": (arguments_case("tokenize", "--tokenizer.method", "tiger", "--tokenizer.embeddings", "{folder}/nowhere.h5"), 66,
+                           ["tokenizer.embeddings", "nowhere.h5"]),
+    "letter without vectors": (arguments_case("tokenize", "--tokenizer.method", "letter", "--data.dir", "{data}", "--run.dir", "{run}"), 66,
+                               ["letter.alpha", "embed", "letter.cf"]),
+    "identifiers in text without text": (arguments_case("train", "--tokenizer.method", "tid", "--model.vocabulary", "codes", "--text.templates",
+                                                        "none"), 2, ["tid", "text+codes"]),
+    "new items without a tokenizer": (arguments_case("tokenize", "--tokenizer.new-items", "{data}/X.item.json"), 2,
+                                      ["tokenizer.new-items", "run.dir"]),
+    "new items of train": (arguments_case("train", "--tokenizer.new-items", "{data}/X.item.json"), 2, ["tokenizer.new-items", "tokenize"]),
+    "t5 without weights": (arguments_case("embed", "--embed.model", "t5"), 2, ["embed.model", "model.weights"]),
+    "heads that do not fit": (arguments_case("embed", "--data.dir", "{data}", "--run.dir", "{run}", "--embed.width", "10", "--sasrec.heads", "3"), 2,
+                              ["sasrec.heads", "embed.width"]),
+    "embeddings with nan": (vectors_case(lambda rows: with_row(rows, 3, [float("nan")] * 6)), 65, ["spoilt.h5", "NaN", "row 3"]),
+    "embeddings with infinity": (vectors_case(lambda rows: with_row(rows, 5, [float("inf")] + [1.0] * 5)), 65, ["spoilt.h5", "row 5"]),
+    "embeddings of fewer items": (vectors_case(lambda rows: rows[:-3]), 65, ["spoilt.h5", "27 rows", "30 items"]),
+    "embeddings with ids from 1": (vectors_case(lambda rows: [rows[0], *rows]), 65, ["spoilt.h5", "31 rows", "--drop-first-row"]),
+    "collaborative vectors with nan": (vectors_case(lambda rows: with_row(rows, 3, [float("nan")] * 4), cf=True), 65,
+                                       ["spoilt.h5", "NaN", "row 3"]),
+    "collaborative vectors of fewer items": (vectors_case(lambda rows: rows[:-3], cf=True), 65, ["spoilt.h5", "27 rows", "30 items"]),
+    "collaborative vectors of another width": (vectors_case(lambda rows: [row[:3] for row in rows], cf=True), 65,
+                                               ["spoilt.h5", "width 3", "tokenizer.dim = 4"]),
+    "new items with nan": (new_items_case(with_row(good_rows(4), 2, [float("nan")] * 6)), 65, ["NaN", "row 2"]),
+    "new items of another width": (new_items_case(good_rows(4, 5)), 65, ["encoder", "shape"]),
+    "embed must go on from nothing": (arguments_case("embed", "--data.dir", "{data}", "--run.dir", "{run}", "--run.resume", "must"), 66,
+                                      ["run.resume", "collaborative.h5"]),
+    "embed never twice": (embedded_before("--run.resume", "never"), 2, ["run.resume", "another run.dir"]),
+    "embed goes on with another rate": (embedded_before("--sasrec.lr", "0.5"), 2, ["sasrec.lr = 0.5", "another run.dir"]),
+    "embed with another model": (embedded_before("--embed.model", "lightgcn"), 2, ["embed.model = lightgcn", "another run.dir"]),
     "output in no folder": (arguments_case("recommend", "--run.dir", "{run}", "--recommend.output", "{folder}/nowhere/x.csv"), 2,
                             ["recommend.output", "nowhere"]),
     "output of no format": (arguments_case("recommend", "--run.dir", "{run}", "--recommend.output", "{folder}/x.txt"), 2,
@@ -157,10 +236,18 @@ CASES = {
                              ["X.item.json"]),
 }
 REPAIRS = {
-    # name: (spoil, words that the log must hold): the run goes on to the end
-    "short history": (lambda d: set_row(d, "7", [1, 2]), ["1 users with 1 or 2 items take no part"]),
-    "empty history": (lambda d: set_row(d, "7", []), ["empty"]),
-    "shared identifiers": (lambda d: d.index.update({"5": d.index["4"]}), ["share"]),
+    # name: (prepare, words that the log must hold): the run goes on to the end
+    "short history": (dataset_case(lambda d: set_row(d, "7", [1, 2])), ["1 users with 1 or 2 items take no part"]),
+    "empty history": (dataset_case(lambda d: set_row(d, "7", [])), ["empty"]),
+    "shared identifiers": (dataset_case(lambda d: d.index.update({"5": d.index["4"]})), ["share"]),
+    "constant embeddings": (vectors_case(lambda rows: with_row(with_row(rows, 2, [0.0] * 6), 8, [1.5] * 6)),
+                            ["2 of 30 rows are constant (1 of zeros), the first is row 2"]),
+    "embeddings that repeat": (vectors_case(lambda rows: with_row(with_row(rows, 2, rows[1]), 9, rows[1])),
+                               ["2 of 30 rows repeat another one (1 groups, 3 rows in the largest)", "no codebook separates"]),
+    "constant collaborative vectors": (vectors_case(lambda rows: with_row(rows, 2, [0.0] * 4), cf=True), ["1 of 30 rows are constant"]),
+    "fewer items than codes": (vectors_case(lambda rows: rows, "--tokenizer.codes", "64"), ["only 30 distinct items for codebooks of 64 codes"]),
+    "vectors that nothing was trained for": (arguments_case("embed", "--data.dir", "{data}", "--run.dir", "{run}", "--sasrec.epochs", "0",
+                                                            "--run.progress", "none"), ["sasrec.epochs = 0", "random"]),
 }
 
 
@@ -178,8 +265,8 @@ def check(name, ranks):
                 faults.append(f"{len(lines)} error lines, expected 1")
             faults += [f"the line lacks {word!r}" for word in words if not any(word in line for line in lines)]
         else:
-            spoil, words = REPAIRS[name]
-            result = run(dataset_case(spoil)(folder), ranks)
+            prepare, words = REPAIRS[name]
+            result = run(prepare(folder), ranks)
             faults = [] if result.returncode == 0 else [f"exit code {result.returncode}, expected 0"]
             faults += [f"nothing said {word!r}" for word in words if word not in result.stderr]
         if "Traceback" in result.stderr or "Segmentation" in result.stderr or "terminate called" in result.stderr:

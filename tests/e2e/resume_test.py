@@ -65,7 +65,9 @@ try:
 
     # another rank count goes on from where the killed run was
     moved = work / "moved"
-    p.kill_after(PROGRAM, [*OPTIONS, "--run.dir", moved], 1, 0.6 * duration)
+    checkpoints = lambda: list((moved / "checkpoints").glob("step-*.h5"))
+    if not p.kill_when(PROGRAM, [*OPTIONS, "--run.dir", moved], 1, lambda: len(checkpoints()) >= 2):
+        raise SystemExit("the run that should go on with 2 ranks was not killed: the test tested nothing")
     p.expect_done(p.run(PROGRAM, [*OPTIONS, "--run.dir", moved], 2), "going on with 2 ranks")
     if p.summary(moved)["ranks"] != 2:
         raise SystemExit("the summary does not say 2 ranks")

@@ -26,6 +26,7 @@ TEST(CheckpointFolder, RankZeroWritesAndAllRead) {
   state.optimizer = OptimizerState{12, state.model, state.model};
   state.spiece = std::string("a\0b", 3);
   state.vocabulary = {"<a_0>", "", "<b_0>"};
+  state.codebooks = HostArray::of<float>(std::span<const float>(values), {1, 1, 2});
   state.identifiers = test::SmallWorld::make_table();
   state.history = {state.identifiers, state.identifiers};
   if (!world.is_root()) state.stage = "only rank 0's state is written";
@@ -47,6 +48,8 @@ TEST(CheckpointFolder, RankZeroWritesAndAllRead) {
     EXPECT_TRUE(read.aligned.empty());
     EXPECT_EQ(read.spiece, state.spiece);
     EXPECT_EQ(read.vocabulary, state.vocabulary);
+    EXPECT_EQ(read.codebooks.shape, state.codebooks.shape);
+    EXPECT_EQ(read.codebooks.bytes, state.codebooks.bytes);
     EXPECT_EQ(read.identifiers.codes(), state.identifiers.codes());
     ASSERT_EQ(read.history.size(), 2U);
     EXPECT_EQ(read.history[1].symbols(), state.identifiers.symbols());

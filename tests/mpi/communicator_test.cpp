@@ -193,8 +193,7 @@ TEST(Together, AnErrorOfTheRootIsEveryRanks) {
   try {
     on_root(world, [] { throw MissingInput("no such file"); });
     FAIL();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ExitCode::kMissingInput);
+  } catch (const MissingInput& error) {
     EXPECT_STREQ(error.what(), "no such file");
   }
 }

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Behaves towards the job scripts as genrec_dist does, without its work: --run.dir, --run.resume auto, checkpoints/last,
 # summary.json, exit code 75 after USR1 or TERM. The result is a checksum over all steps, so a lost or repeated step shows.
-# FAKE_STEPS, FAKE_STEP_SECONDS: length; FAKE_STUCK: stops without a checkpoint. At its first start only: FAKE_DEAF takes
-# no notice of USR1, FAKE_LATE does not listen yet.
+# FAKE_STEPS, FAKE_STEP_SECONDS: length; FAKE_STUCK: stops without a checkpoint; FAKE_TOKENIZER: so many starts end in the
+# training of a tokenizer, whose state is no link's. At its first start only: FAKE_DEAF takes no notice of USR1, FAKE_LATE
+# does not listen yet.
 set -u
 rank=${OMPI_COMM_WORLD_RANK:-${PMIX_RANK:-${SLURM_PROCID:-0}}}
 command=$1 folder='' rate=0 poison=''
@@ -24,6 +25,11 @@ fi
 [ "$poison" != 13 ] || exit 65
 [ -z "${FAKE_STUCK:-}" ] || exit 75
 mkdir -p "$folder/checkpoints"
+if [ "${SLURM_RESTART_COUNT:-0}" -lt "${FAKE_TOKENIZER:-0}" ]; then
+  date +%s.%N > "$folder/checkpoints/tokenizer-$rank"
+  mv "$folder/checkpoints/tokenizer-$rank" "$folder/checkpoints/tokenizer.h5"
+  exit 75
+fi
 state=$folder/checkpoints/state-$rank
 step=0 sum=0
 if [ -f "$state" ]; then read -r step sum < "$state"; fi

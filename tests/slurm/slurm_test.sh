@@ -105,6 +105,7 @@ if [ "$1" = fake ]; then
   deaf_mpirun=$(FAKE_DEAF=1 GENREC_SAVE_SECONDS=3 GENREC_LAUNCHER=mpirun job)
   unset FAKE_STEP_SECONDS
   stuck=$(FAKE_STUCK=1 GENREC_MAX_REQUEUES=1 job)
+  tokenizing=$(FAKE_TOKENIZER=2 GENREC_MAX_REQUEUES=1 GENREC_COMMAND=train job)
   four=$(submit --ntasks-per-node=4 slurm/siit.sbatch "${options[@]}")
   printf 'train.lr\trun.seed\n0.1\t1\n0.2\t13\n' > "$folder/bad.tsv"
   submitted=$(FAKE_STEP_SECONDS=0.2 slurm/submit_sweep.sh -j 2 "$sweep" -p other -- --run.seed 5) || exit 1
@@ -142,6 +143,9 @@ if [ "$1" = fake ]; then
   check "a job without progress is requeued once" says "$stuck" "start 1"
   check "a job without progress gives up" says "$stuck" "gives up"
   check "a job without progress ends with 75" code_is "$stuck" 75
+  check "a job that trains its tokenizer gets on" says "$tokenizing" "start 2"
+  check "and runs to its end" same_result "$straight" "$tokenizing"
+  check "another command when asked" [ "$(value "$tokenizing" command)" = '"train"' ]
   bad=$(echo "$bad" | sed -n 's/^array \([0-9]*\):.*/\1/p')
   check "a failed row is listed" grep -q 'failed (65)' "$folder/runs/$bad.tsv"
   check "the other row finished" grep -q 'done' "$folder/runs/$bad.tsv"

@@ -11,9 +11,14 @@ namespace {
 /// What a command takes beside the options of its sections; empty for most.
 std::string own_options(const std::string& command) {
   if (command == "inspect") {
-    return "FILE is a checkpoint, an index.json or an HDF5 dataset.\n"
-           "  --verify      test every checksum\n"
-           "  --diff A B    compare two checkpoints, two datasets, or the identifiers of two files\n";
+    return "FILE is a run folder, a checkpoint, a tokenizer, an index.json or an HDF5 dataset.\n"
+           "  --verify                              test every checksum\n"
+           "  --diff A B                            compare two checkpoints, two datasets, or two tables\n"
+           "  --to FILE.json                        all figures of the identifiers\n"
+           "  --letter.cf FILE.h5                   code overlap with the nearest items (LETTER, Table 4)\n"
+           "  --tokenizer.embeddings FILE.h5        similarity with text embeddings (SIIT, Table 4)\n"
+           "  --data.dir FOLDER | --data.file FILE  finds both beside the data, and the texts\n"
+           "  --tokenizer.codes N                   of the first level, where FILE has no codebooks\n";
   }
   if (command == "convert") {
     return "  --from X --to Y is one of\n"
@@ -27,6 +32,19 @@ std::string own_options(const std::string& command) {
            "  --data.max-users N, --data.max-items N   the first ones only\n"
            "  --data.dir FOLDER | --data.file FILE.h5  the dataset of a model from Hugging Face's format\n"
            "Other options are stored with such a model, as evaluate and recommend will take them.\n";
+  }
+  if (command == "tokenize") {
+    return "Identifiers go to identifiers/ of the run folder; tiger and letter leave codebooks and weights "
+           "in\n"
+           "checkpoints/tokenizer.h5.\n"
+           "  --run.dir FOLDER --tokenizer.new-items FILE.h5   identifiers for items that this tokenizer "
+           "never\n"
+           "                                                   saw, behind those it has given\n\n";
+  }
+  if (command == "embed") {
+    return "Writes FILE.h5 with a vector an item. sasrec and lightgcn are also evaluated as recommenders "
+           "over\n"
+           "all items (embed.exclude-history); stopped or killed, the same command goes on.\n\n";
   }
   if (command == "evaluate" || command == "recommend") {
     return "CHECKPOINT is a file, or a run folder: its best checkpoint, else the last one. Without it, "
@@ -43,16 +61,27 @@ const std::vector<Command>& commands() {
       {"siit",
        "self-improving item tokenization, start to test (the default)",
        "",
-       {"run", "data", "text", "tokenizer", "cid", "model", "train", "siit", "decode", "eval"},
+       {"run", "data", "text", "tokenizer", "letter", "cid", "model", "train", "siit", "decode", "eval"},
        run_siit,
        true},
       {"train",
        "one recommender on fixed identifiers",
        "",
-       {"run", "data", "text", "tokenizer", "cid", "model", "train", "decode", "eval"},
+       {"run", "data", "text", "tokenizer", "letter", "cid", "model", "train", "decode", "eval"},
        run_train,
        true},
-      {"tokenize", "items → identifiers", "", {"run", "data", "tokenizer", "cid"}, run_tokenize},
+      {"tokenize",
+       "items → identifiers",
+       "",
+       {"run", "data", "text", "tokenizer", "letter", "cid"},
+       run_tokenize,
+       true},
+      {"embed",
+       "vectors of items: collaborative ones, or of their texts",
+       "",
+       {"run", "data", "text", "embed", "sasrec", "lightgcn", "model", "eval"},
+       run_embed,
+       true},
       {"evaluate",
        "metrics of a checkpoint on valid or test",
        "[CHECKPOINT]",
@@ -65,7 +94,7 @@ const std::vector<Command>& commands() {
        run_recommend},
       {"inspect",
        "what a checkpoint, identifier table or dataset holds",
-       "FILE [--verify] | --diff A B",
+       "FILE [--verify] [--to FILE.json] | --diff A B",
        {},
        run_inspect},
       {"convert",

@@ -1,57 +1,53 @@
-// inspect: what a checkpoint, identifier table or dataset holds; --verify tests checksums; --diff compares
-// two.
+// inspect: what a run folder, checkpoint, identifier table or dataset holds, and the papers' figures of its
+// identifiers; --verify tests checksums; --diff compares two.
+#include <algorithm>
 #include <filesystem>
 #include <iomanip>
 #include <iostream>
 #include <numeric>
+#include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "app/cf_state_file.h"
+#include "app/item_vectors.h"
+#include "app/run_folder.h"
 #include "app/session.h"
+#include "app/tokenizer_file.h"
 #include "base/error.h"
 #include "comm/on_root.h"
+#include "data/item_text.h"
+#include "data/load_dataset.h"
 #include "data/readers/hdf5_dataset.h"
+#include "eval/table_diagnostics.h"
 #include "io/hdf5.h"
 #include "io/host_array.h"
 #include "io/json_file.h"
 #include "tokenizers/identifier_hdf5.h"
 #include "tokenizers/identifier_table.h"
-#include "tokenizers/statistics.h"
+#include "tokenizers/rqvae/rqvae_state.h"
 
 namespace genrec {
 namespace {
 
-bool is_json(const std::filesystem::path& path) {
+namespace fs = std::filesystem;
+
+constexpr const char* kTokenizer = "/tokenizer";
+
+bool is_json(const fs::path& path) {
   return path.extension() == ".json";
 }
 
 /// Of an index.json (its keys must be 0 .. n-1), a checkpoint or a dataset.
-IdentifierTable read_table(const std::filesystem::path& path) {
+IdentifierTable read_table(const fs::path& path) {
   if (is_json(path)) return read_index_json(path, static_cast<std::int64_t>(read_json(path).size()));
   const Hdf5Reader file(path);
   if (!file.has("/items/identifiers")) {
     throw DataError(path.string() + ": no /items/identifiers in it; give a checkpoint or an index.json");
   }
   return read_identifiers(file, kIdentifierGroup);
-}
-
-void print_table(const IdentifierTable& table) {
-  const IdentifierStatistics s = statistics_of(table);
-  std::cout << "items                " << s.items << "\n"
-            << "distinct identifiers " << s.distinct << "\n"
-            << "collision rate       " << s.collision_rate << " (" << s.sharing_items
-            << " items share one, the largest group has " << s.largest_group << ")\n"
-            << "length               " << s.shortest << " to " << s.longest << "; " << s.prefix_items
-            << " are a proper prefix of another\n"
-            << "symbols              " << table.symbols().size() << "\n"
-            << "sha256               " << table.sha256() << "\n";
-  for (std::size_t p = 0; p < s.positions.size(); ++p) {
-    const PositionUse& use = s.positions[p];
-    std::cout << "position " << p + 1 << "           " << use.symbols << " symbols, entropy "
-              << use.entropy_bits << " bits, most common in " << use.most_common << " of " << use.items
-              << " items\n";
-  }
 }
 
 void print_line(const std::string& name, const std::string& value) {
@@ -167,7 +163,8 @@ void diff_files(const Hdf5Reader& a, const Hdf5Reader& b) {
   std::set<std::string> names;
   for (const Hdf5Reader* file : {&a, &b}) {
     for (const std::string& name : file->datasets()) {
-      if (!name.starts_with("/config") && !name.starts_with("/progress")) names.insert(name);
+      if (!name.starts_with("/config") && !name.starts_with("/progress") && name != "/report")
+        names.insert(name);
     }
   }
   std::int64_t different = 0;
@@ -194,24 +191,144 @@ void diff(const std::string& a, const std::string& b) {
   diff_tables(a, b);
 }
 
-void inspect(const std::filesystem::path& path, bool verifies) {
+/// Of a run folder the best checkpoint, else the last one, the tokenizer, or the newest identifiers.
+fs::path file_in(const fs::path& path) {
+  if (!fs::is_directory(path)) return path;
+  for (const char* name : {"best", "last", kTokenizerFile, kCfStateFile}) {
+    const fs::path file = path / "checkpoints" / name;
+    if (fs::exists(file)) return file;
+  }
+  const RunFolder run(path, /*is_root=*/false);
+  int iteration = 0;
+  while (fs::exists(run.identifiers(iteration))) ++iteration;
+  if (iteration > 0) return run.identifiers(iteration - 1);
+  throw MissingInput(path.string() + ": is no run folder with a checkpoint or identifiers; name a file");
+}
+
+bool names_data(const DataOptions& options) {
+  return !options.dir.empty() || !options.file.empty();
+}
+
+Dataset dataset_for(const IdentifierTable& table, const ProgramOptions& o) {
+  DataOptions options = o.data;
+  options.needs_text = false;
+  DatasetRepairs repairs;
+  Dataset dataset = load_dataset(options, o.run.seed, /*rank=*/0, /*ranks=*/1, repairs);
+  if (dataset.items() != table.items()) {
+    throw DataError(dataset.name + ": has " + std::to_string(dataset.items()) +
+                    " items, but the identifiers are of " + std::to_string(table.items()) +
+                    ": give the data options of their dataset");
+  }
+  return dataset;
+}
+
+/// A row an item of the table; `dataset`: as far as data are named.
+Embeddings vectors_for(const IdentifierTable& table, const std::optional<Dataset>& dataset,
+                       const fs::path& path) {
+  if (dataset) return read_embeddings_for(*dataset, path);
+  Embeddings vectors = read_embeddings(path);
+  if (vectors.rows != table.items()) {
+    throw DataError(path.string() + ": holds " + std::to_string(vectors.rows) +
+                    " rows, but the identifiers are of " + std::to_string(table.items()) +
+                    " items; row i is item i's: give the vectors of their dataset");
+  }
+  require_finite(vectors, path.string());
+  return vectors;
+}
+
+/// What letter.cf, tokenizer.embeddings and the data options name for comparison.
+DiagnosticInputs inputs_for(const IdentifierTable& table, const ProgramOptions& o) {
+  DiagnosticInputs inputs;
+  inputs.codes = o.tokenizer.rqvae.codes;
+  std::optional<Dataset> dataset;
+  if (names_data(o.data)) dataset = dataset_for(table, o);
+  if (const fs::path cf = cf_file(o); !cf.empty()) inputs.cf = vectors_for(table, dataset, cf);
+  if (const fs::path text = embeddings_file(o); !text.empty()) {
+    inputs.text = vectors_for(table, dataset, text);
+  }
+  if (!dataset) return inputs;
+  inputs.texts = item_texts(dataset->catalogue, o.data.text);
+  const bool has_texts = std::ranges::any_of(inputs.texts, [](const auto& text) { return !text.empty(); });
+  if (!has_texts) inputs.texts.clear();
+  return inputs;
+}
+
+Json provenance_json(const fs::path& path, const std::optional<Embeddings>& vectors) {
+  if (!vectors) return {};
+  return {{"file", path.string()},
+          {"source", vectors->provenance.source},
+          {"template", vectors->provenance.text_template},
+          {"sha256", vectors->provenance.sha256}};
+}
+
+void diagnose_table(const fs::path& path, HostArray codebooks, const ProgramOptions& o) {
+  const IdentifierTable table = read_table(path);
+  DiagnosticInputs inputs = inputs_for(table, o);
+  inputs.codebooks = std::move(codebooks);
+  Progress progress(progress_mode(o.run.progress), /*rank=*/0);
+  const TableDiagnostics diagnostics = diagnose(table, inputs, &progress);
+  std::cout << to_text(diagnostics, table);
+  if (o.to.empty()) return;
+  Json json = {{"file", path.string()},
+               {"cf", provenance_json(cf_file(o), inputs.cf)},
+               {"embeddings", provenance_json(embeddings_file(o), inputs.text)}};
+  json.update(to_json(diagnostics, table));
+  write_json(o.to, json);
+  std::cout << std::flush << o.to << ": all figures\n";
+}
+
+void print_tokenizer(const Hdf5Reader& file) {
+  if (!file.has_attribute(kTokenizer, "best_epoch")) return;
+  print_line("tokenizer", std::to_string(file.integer_attribute(kTokenizer, "epoch")) + " epochs");
+  const std::int64_t best = file.integer_attribute(kTokenizer, "best_epoch");
+  if (best < 0) return;
+  std::cout << std::left << std::setw(21) << "best epoch" << best << ", collision rate "
+            << file.real_attribute(kTokenizer, "best_collision_rate") << " before re-assignment, loss "
+            << file.real_attribute(kTokenizer, "best_loss") << "\n";
+}
+
+/// Whether something is asked for that only identifiers have.
+bool compares_identifiers(const ProgramOptions& o) {
+  return !o.to.empty() || !o.vectors.cf.empty() || !o.vectors.embeddings.empty() || names_data(o.data);
+}
+
+void inspect(const fs::path& path, const ProgramOptions& o) {
   if (is_json(path)) {
-    print_table(read_table(path));
+    diagnose_table(path, {}, o);
     return;
   }
   const Hdf5Reader file(path);
   // Before anything that ends at the first damaged dataset.
-  const Hdf5Checksums checksums = verifies ? file.check_checksums() : Hdf5Checksums();
-  if (verifies) print_checksums(checksums);
+  const Hdf5Checksums checksums = o.verify ? file.check_checksums() : Hdf5Checksums();
+  if (o.verify) print_checksums(checksums);
   show(checksums, [&] { print_attributes(file); });
   show(checksums, [&] {
     if (file.has("/progress/stage")) print_progress(file);
   });
+  show(checksums, [&] { print_tokenizer(file); });
   show(checksums, [&] { print_datasets(file); });
+  const bool has_identifiers = file.has("/items/identifiers");
+  if (!has_identifiers && compares_identifiers(o)) {
+    throw DataError(path.string() +
+                    ": holds no identifiers to compare with anything: give a finished tokenizer, a "
+                    "checkpoint or an index.json, or leave the other options out");
+  }
   show(checksums, [&] {
-    if (file.has("/items/identifiers")) print_table(read_table(path));
+    if (has_identifiers) diagnose_table(path, read_codebooks(file, "/tokenizer/codebooks"), o);
   });
-  if (verifies) require_sound(file, checksums);
+  if (o.verify) require_sound(file, checksums);
+}
+
+/// --to, where it is given.
+void check_report(const fs::path& to) {
+  if (to.empty()) return;
+  if (!is_json(to) || fs::is_directory(to)) {
+    throw UsageError("--to " + to.string() + ": inspect writes its figures as JSON; expected FILE.json");
+  }
+  if (to.has_parent_path() && !fs::is_directory(to.parent_path())) {
+    throw UsageError("--to " + to.string() + ": there is no folder " + to.parent_path().string() +
+                     "; make it, or give another file");
+  }
 }
 
 }  // namespace
@@ -222,14 +339,19 @@ ExitCode run_inspect(Session& session) {
   const bool compares = !files.empty();
   files.insert(files.end(), session.line.arguments.begin(), session.line.arguments.end());
   if (files.size() != (compares ? 2 : 1)) {
-    throw UsageError("inspect takes one FILE (a checkpoint, index.json or dataset), or --diff A B; it got " +
-                     std::to_string(files.size()) + " files");
+    throw UsageError(
+        "inspect takes one FILE (a run folder, checkpoint, index.json or dataset), or --diff A B; it got " +
+        std::to_string(files.size()) + " files");
+  }
+  if (compares && !session.options.to.empty()) {
+    throw UsageError("inspect --diff writes no file: leave --to out");
   }
   on_root(session.mpi.world(), [&] {
     if (compares) {
       diff(files[0], files[1]);
     } else {
-      inspect(files[0], session.options.verify);
+      check_report(session.options.to);
+      inspect(file_in(files[0]), session.options);
     }
   });
   return ExitCode::kDone;

@@ -59,6 +59,14 @@ ExitCode run_siit(Session& session) {
   if (o.run.dry_run) return dry_run(session, workspace, runtime);
 
   TrainingRun run(session, "siit", workspace, runtime);
+  IdentifierTable initial;
+  if (run.resumed) {
+    workspace.keep_codebooks(run.resumed->codebooks);
+  } else {
+    FirstIdentifiers first = make_first_identifiers(session, workspace, runtime, run.identifier_run());
+    workspace.keep_codebooks(std::move(first.codebooks));
+    initial = std::move(first.table);
+  }
   TrainingOrder order = workspace.training_order(o.train.batch);
   const SparseFeatures features = tfidf(workspace.texts());
   SiitContext context{.interactions = workspace.dataset().interactions,
@@ -102,7 +110,6 @@ ExitCode run_siit(Session& session) {
     auto model = model_from_checkpoint(*run.resumed, runtime.device, runtime.precision);
     loop = std::make_unique<SiitLoop>(std::move(context), std::move(model), std::move(*run.resumed));
   } else {
-    IdentifierTable initial = workspace.make_identifiers();
     Vocabulary vocabulary(workspace.text_pieces(), initial.symbols());
     auto model = workspace.make_model(runtime, vocabulary);
     loop = std::make_unique<SiitLoop>(std::move(context), std::move(model), std::move(vocabulary),

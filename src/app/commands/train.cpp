@@ -258,7 +258,15 @@ ExitCode run_train(Session& session) {
 
   TrainingRun run(session, "train", workspace, runtime);
   const std::optional<CheckpointState>& resumed = run.resumed;
-  const IdentifierTable table = resumed ? resumed->identifiers : workspace.make_identifiers();
+  FirstIdentifiers first;
+  if (resumed) {
+    first.table = resumed->identifiers;
+    first.codebooks = resumed->codebooks;
+  } else {
+    first = make_first_identifiers(session, workspace, runtime, run.identifier_run());
+  }
+  const IdentifierTable& table = first.table;
+  workspace.keep_codebooks(std::move(first.codebooks));
   const Vocabulary vocabulary = resumed ? Vocabulary::restore(resumed->text_pieces, resumed->vocabulary)
                                         : Vocabulary(workspace.text_pieces(), table.symbols());
   const TokenizedItems items(table, vocabulary);

@@ -245,6 +245,7 @@ const Kernels<float>& float_table() {
     fill_rows(filled);
     fill_attention(filled);
     fill_softmax(filled);
+    fill_assignment(filled);
     return filled;
   }();
   return table;
@@ -255,6 +256,7 @@ const Kernels<Bf16>& bf16_table() {
     fill_rows(filled);
     fill_attention(filled);
     fill_softmax(filled);
+    fill_assignment(filled);
     return filled;
   }();
   return table;

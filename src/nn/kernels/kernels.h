@@ -85,6 +85,11 @@ struct Kernels {
   void (*sum_exponentials)(const T* row, std::int64_t n, float factor, float* maximum, float* sum);
   /// row = exp(factor * (row - top)) * scale.
   void (*scaled_exponentials)(T* row, std::int64_t n, float factor, float top, float scale);
+  /// The place of each row's smallest number, the first of equals; 0 in a row without a number.
+  void (*first_minima)(const float* x, std::int64_t* out, std::int64_t rows, std::int64_t n);
+  /// Half a turn of Sinkhorn's scaling: u[row] = share / (row . v), then columns += u[row] * row.
+  void (*sinkhorn_sweep)(const double* matrix, const double* v, double share, double* u, double* columns,
+                         std::int64_t rows, std::int64_t n);
 };
 
 /// The fastest table that this processor runs (GENREC_ISA=baseline|avx2|avx512 in the environment lowers it).

@@ -27,5 +27,7 @@ template <typename T>
 void fill_attention(Kernels<T>& table);
 template <typename T>
 void fill_softmax(Kernels<T>& table);
+template <typename T>
+void fill_assignment(Kernels<T>& table);
 
 }  // namespace genrec::GENREC_ISA

@@ -24,6 +24,35 @@ TEST(ResumeRules, PlacesMayChangeResultsMayNot) {
     EXPECT_FALSE(may_change(key, state, options)) << key;
 }
 
+TEST(ResumeRules, IdentifiersAreMadeOnce) {
+  const ProgramOptions options;
+  const CheckpointState state = standing_at("warm-up", 0);
+  for (const char* key : {"tokenizer.method", "tokenizer.epochs", "letter.alpha", "tokenizer.embeddings"})
+    EXPECT_FALSE(may_change(key, state, options)) << key;
+  for (const char* key : {"tokenizer.new-items", "embed.model", "sasrec.layers", "lightgcn.epochs"})
+    EXPECT_TRUE(may_change(key, state, options)) << key;
+}
+
+TEST(ResumeRules, ATokenizerGoesOnAsItWasBegun) {
+  ProgramOptions options;
+  options.tokenizer.rqvae.epochs = 300;
+  EXPECT_FALSE(tokenizer_may_change("tokenizer.lr", 200, options));
+  EXPECT_FALSE(tokenizer_may_change("letter.beta", 200, options));
+  EXPECT_FALSE(tokenizer_may_change("run.seed", 200, options));
+  EXPECT_FALSE(tokenizer_may_change("tokenizer.text", 200, options));
+  EXPECT_TRUE(tokenizer_may_change("run.precision", 200, options)) << "it is trained in f32 anyway";
+  for (const char* key : {"tokenizer.embeddings", "letter.cf"})
+    EXPECT_TRUE(tokenizer_may_change(key, 200, options)) << key << ": compared by its bytes";
+  EXPECT_TRUE(tokenizer_may_change("tokenizer.collision", 200, options)) << "used after the training";
+  EXPECT_TRUE(tokenizer_may_change("train.lr", 200, options));
+  EXPECT_TRUE(tokenizer_may_change("run.threads", 200, options));
+  EXPECT_TRUE(tokenizer_may_change("tokenizer.epochs", 200, options));
+  EXPECT_TRUE(tokenizer_may_change("tokenizer.epochs", 300, options));
+  EXPECT_FALSE(tokenizer_may_change("tokenizer.epochs", 301, options)) << "more are done";
+  options.tokenizer.rqvae.schedule = "cosine";
+  EXPECT_FALSE(tokenizer_may_change("tokenizer.epochs", 200, options));
+}
+
 TEST(ResumeRules, AnOptionIsOpenUntilItsStage) {
   const ProgramOptions options;
   EXPECT_TRUE(may_change("siit.strategy", standing_at("warm-up", 0, kWithin), options));

@@ -21,6 +21,8 @@ TEST(RunFolder, AResumedRunMeasuresNothingTwice) {
   {
     RunFolder run(folder, true);
     run.create();
+    run.measure({0, 50, 0, "tokenizer", "loss", 0.5});
+    run.measure({0, 100, 0, "tokenizer", "loss", 0.75});
     run.measure({10, 1, 0, "warm-up", "loss", 3.5});
     run.measure({20, 2, 0, "warm-up", "loss", 2.5});
     run.measure({20, 2, 0, "valid", "ndcg@10", 0.25});
@@ -28,11 +30,11 @@ TEST(RunFolder, AResumedRunMeasuresNothingTwice) {
   }
   RunFolder again(folder, true);
   again.create();
-  again.rewind_metrics(20);
+  again.rewind_metrics(20, 50);
   again.measure({20, 2, 0, "valid", "ndcg@10", 0.25});
   again.measure({20, 2, 0, "valid", "ndcg@5", 0.125});
   again.measure({30, 3, 0, "warm-up", "loss", 1.25});
-  EXPECT_THAT(values_in(folder / "metrics.jsonl"), ::testing::ElementsAre(3.5, 2.5, 0.25, 0.125, 1.25));
+  EXPECT_THAT(values_in(folder / "metrics.jsonl"), ::testing::ElementsAre(0.5, 3.5, 2.5, 0.25, 0.125, 1.25));
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include "expect_error.h"
 #include "io/files.h"
+#include "io/sha256.h"
 #include "support.h"
 
 namespace genrec {
@@ -132,6 +133,58 @@ TEST_F(Hdf5, BlocksAreAllRowsInOrder) {
               HasSubstr("/one"));
   EXPECT_THAT(error_of<DataError>([&] { reader.read_blocks<float>("/flat", 2, note_size); }),
               HasSubstr("i64"));
+}
+
+TEST_F(Hdf5, FloatsOfAnyWidthComeAsFloat32) {
+  const auto bytes_of = [](const std::vector<std::uint16_t>& bits) {
+    const auto raw = std::as_bytes(std::span(bits));
+    return std::vector<std::byte>(raw.begin(), raw.end());
+  };
+  Hdf5Writer writer(path());
+  // 1, -2, 0.5, 65504, 2^-24, 3
+  const std::vector<std::byte> halves = bytes_of({0x3c00, 0xc000, 0x3800, 0x7bff, 0x0001, 0x4200});
+  writer.write("/f16", HostArray{ElementType::kFloat16, {3, 2}, halves});
+  writer.write("/bf16", HostArray{ElementType::kBFloat16, {2}, bytes_of({0x3f80, 0xc040})});
+  writer.write<float>("/f32", std::vector<float>{1.5F, -2.5F}, {1, 2});
+  writer.write<double>("/f64", std::vector<double>{0.1, -1e300}, {2, 1});
+  writer.write<float>("/none", std::span<const float>(), {0, 4});
+  writer.write("/i32", std::vector<std::int32_t>{1});
+  writer.write<float>("/one", std::vector<float>{1}, {});
+  writer.commit();
+  const Hdf5Reader reader(path());
+  std::vector<std::int64_t> begins;
+  const auto floats = [&](const std::string& object, std::int64_t rows, std::string& checksum) {
+    std::vector<float> values;
+    begins.clear();
+    checksum = reader.read_float_blocks(object, rows, [&](std::int64_t begin, std::span<const float> block) {
+      begins.push_back(begin);
+      values.insert(values.end(), block.begin(), block.end());
+    });
+    return values;
+  };
+  std::string checksum;
+  EXPECT_THAT(floats("/f16", 2, checksum), ElementsAre(1.0F, -2.0F, 0.5F, 65504.0F, 0x1p-24F, 3.0F));
+  EXPECT_THAT(begins, ElementsAre(0, 2));
+  EXPECT_EQ(checksum, sha256(halves));
+  EXPECT_THAT(floats("/bf16", 9, checksum), ElementsAre(1.0F, -3.0F));
+  EXPECT_THAT(floats("/f32", 1, checksum), ElementsAre(1.5F, -2.5F));
+  EXPECT_THAT(floats("/f64", 1, checksum), ElementsAre(0.1F, -std::numeric_limits<float>::infinity()));
+  EXPECT_THAT(floats("/none", 1, checksum), IsEmpty());
+  EXPECT_THAT(error_of<DataError>([&] { (void)floats("/i32", 1, checksum); }),
+              AllOf(HasSubstr("/i32"), HasSubstr("i32"), HasSubstr("floating-point")));
+  EXPECT_THAT(error_of<DataError>([&] { (void)floats("/one", 1, checksum); }), HasSubstr("single number"));
+}
+
+TEST_F(Hdf5, FloatBlocksAreChecked) {
+  Hdf5Writer writer(path());
+  writer.write("/x", std::vector<float>{1, 2, 3});
+  writer.attribute("/x", "sha256", std::string(64, '0'));
+  writer.commit();
+  EXPECT_THAT(error_of<InputOutputError>([&] {
+                (void)Hdf5Reader(path()).read_float_blocks("/x", 2,
+                                                           [](std::int64_t, std::span<const float>) {});
+              }),
+              AllOf(HasSubstr("/x"), HasSubstr("sha256")));
 }
 
 TEST_F(Hdf5, FilesSayWhoWroteThemAndWhatTheyAre) {

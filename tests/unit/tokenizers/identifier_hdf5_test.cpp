@@ -9,7 +9,7 @@
 #include "data/readers/hdf5_dataset.h"
 #include "support.h"
 #include "tokenizers/index_tokenizer.h"
-#include "tokenizers/item_tokenizer.h"
+#include "tokenizers/registry.h"
 
 namespace genrec {
 namespace {

@@ -8,7 +8,7 @@
 #include "io/files.h"
 #include "support.h"
 #include "tokenizers/identifier_table.h"
-#include "tokenizers/item_tokenizer.h"
+#include "tokenizers/registry.h"
 
 namespace genrec {
 namespace {
@@ -92,6 +92,33 @@ TEST_F(IndexFile, TokenizerFollowsTheItemLimit) {
   const auto table = make_item_tokenizer(options)->fit(dataset, *world);
   EXPECT_EQ(table.items(), 2);
   EXPECT_EQ(table.symbols(), (std::vector<std::string>{"a", "b"}));
+}
+
+TEST(Registry, OptionsOfTheRqvaeFollowTheMethod) {
+  TokenizerOptions options;
+  options.seed = 7;
+  options.rqvae.epochs = 3;
+  options.method = "tiger";
+  EXPECT_EQ(rqvae_options(options).letter.alpha, 0);
+  EXPECT_EQ(rqvae_options(options).init, "kmeans");
+  EXPECT_EQ(rqvae_options(options).collision, "sinkhorn");
+  options.method = "letter";
+  options.collision = "digit";
+  EXPECT_GT(rqvae_options(options).letter.alpha, 0);
+  EXPECT_EQ(rqvae_options(options).init, "constrained-kmeans");
+  EXPECT_EQ(rqvae_options(options).collision, "digit");
+  EXPECT_EQ(rqvae_options(options).seed, 7U);
+  EXPECT_EQ(rqvae_options(options).epochs, 3);
+  options.init = "uniform";
+  EXPECT_EQ(rqvae_options(options).init, "uniform");
+}
+
+TEST(Registry, AMethodWithoutItsInputIsAnError) {
+  TokenizerOptions options;
+  for (const char* method : {"tiger", "letter", "sid", "tid"}) {
+    options.method = method;
+    EXPECT_THROW((void)make_item_tokenizer(options), Error) << method;
+  }
 }
 
 TEST(Registry, KnowsItsMethods) {

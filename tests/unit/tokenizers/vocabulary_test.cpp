@@ -36,6 +36,40 @@ TEST(Vocabulary, RefusesUnknownAndRepeated) {
   EXPECT_THROW((void)Vocabulary::restore(3, {"a", "a"}), DataError);
 }
 
+TEST(Vocabulary, TextPiecesTakeNoRow) {
+  Vocabulary vocabulary(100, {"<piece_40>", "<a_2>", "<piece_7>"});
+  EXPECT_EQ(vocabulary.symbols(), (std::vector<std::string>{"<a_2>"}));
+  EXPECT_EQ(vocabulary.size(), 101);
+  EXPECT_EQ(vocabulary.token("<piece_40>"), 40);
+  EXPECT_EQ(vocabulary.symbol(40), "<piece_40>");
+  EXPECT_TRUE(vocabulary.has("<piece_99>"));
+  EXPECT_FALSE(vocabulary.has("<piece_100>"));
+  EXPECT_THROW((void)vocabulary.token("<piece_100>"), DataError);
+  EXPECT_EQ(vocabulary.add(std::vector<std::string>{"<piece_8>", "<x_0>"}), 1);
+  EXPECT_EQ(vocabulary.token("<x_0>"), 101);
+  const Vocabulary restored = Vocabulary::restore(100, vocabulary.symbols());
+  EXPECT_EQ(restored.token("<piece_8>"), 8);
+}
+
+TEST(Vocabulary, CodesOnlyHasNoText) {
+  const Vocabulary vocabulary(kUnknownToken + 1, {"<a_2>"});
+  EXPECT_FALSE(vocabulary.has("<piece_2>"));
+  try {
+    (void)vocabulary.token("<piece_40>");
+    FAIL() << "a codes-only model took a text piece";
+  } catch (const DataError& error) {
+    EXPECT_NE(std::string(error.what()).find("text+codes"), std::string::npos);
+  }
+}
+
+TEST(TokenizedItems, HoldTextAndSymbols) {
+  const auto table = IdentifierTable::from_strings({{"<piece_9>", "<piece_4>", "<x_0>"}, {"<piece_4>"}});
+  const TokenizedItems items(table, Vocabulary(50, table.symbols()));
+  const auto first = items.of(0), second = items.of(1);
+  EXPECT_EQ(std::vector<TokenId>(first.begin(), first.end()), (std::vector<TokenId>{9, 4, 50}));
+  EXPECT_EQ(std::vector<TokenId>(second.begin(), second.end()), (std::vector<TokenId>{4}));
+}
+
 TEST(TokenizedItems, TranslateATable) {
   const auto table = IdentifierTable::from_strings({{"<a_10>", "<a_2>"}, {"<a_2>"}});
   const TokenizedItems items(table, Vocabulary(50, table.symbols()));

@@ -1,0 +1,28 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+
+#include "base/metrics.h"
+#include "data/embeddings.h"
+#include "io/json_file.h"
+#include "tokenizers/rqvae/rqvae_tokenizer.h"
+
+namespace genrec {
+
+/// What the training of a tokenizer (tiger, letter) did, and what it was given.
+struct TokenizerTraining {
+  RqvaeReport report;
+  EmbeddingProvenance embeddings;
+  std::optional<EmbeddingProvenance> cf;
+  std::int64_t epochs = 0;          ///< done, by all calls
+  std::int64_t epochs_of_call = 0;  ///< of these, by this one
+  double seconds = 0;               ///< that they took
+};
+
+/// Figures of a measurement for metrics.jsonl, `last` being the epoch before it: losses, collisions, and of
+/// each level ("_1", ...) usage, entropy, perplexity and residual norm.
+[[nodiscard]] Metrics tokenizer_metrics(const RqvaeEpoch& last, const RqvaeMeasurement& measured);
+/// For summary.json, and for the tokenizer's own file.
+[[nodiscard]] Json tokenizer_report(const TokenizerTraining& training);
+
+}  // namespace genrec

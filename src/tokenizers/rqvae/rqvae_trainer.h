@@ -1,0 +1,162 @@
+#pragma once
+#include <ATen/ATen.h>
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "comm/communicator.h"
+#include "comm/device_reducer.h"
+#include "data/embeddings.h"
+#include "optim/adamw.h"
+#include "optim/gradient_reducer.h"
+#include "tokenizers/rqvae/code_clusters.h"
+#include "tokenizers/rqvae/item_lanes.h"
+#include "tokenizers/rqvae/rqvae_model.h"
+#include "tokenizers/rqvae/rqvae_options.h"
+#include "tokenizers/rqvae/rqvae_state.h"
+
+namespace genrec {
+
+/// Means over the items of an epoch, before they are weighted.
+struct RqvaeLosses {
+  double reconstruction = 0;
+  double quantization = 0;
+  double collaborative = 0;
+  double diversity = 0;
+  double total = 0;  ///< weighted sum
+};
+
+/// An epoch of training.
+struct RqvaeEpoch {
+  std::int64_t epoch = 0;  ///< epochs done
+  std::int64_t steps = 0;  ///< of this epoch
+  RqvaeLosses losses;
+  double lr = 0;       ///< of its last step
+  double seconds = 0;  ///< clustering of codes included
+};
+
+/// What the codes of all items look like.
+struct RqvaeMeasurement {
+  std::int64_t epoch = 0;             ///< epochs done
+  double collision_rate = 0;          ///< (items - distinct) / items, argmin at every level
+  double loss = 0;                    ///< total of the epoch before; 0 before the first
+  std::vector<CodebookUse> use;       ///< a level each
+  std::vector<double> residual_norm;  ///< a level each: root mean square of what it leaves, over that of z
+};
+
+/// What a training tells and asks. Every member may be empty.
+struct RqvaeHooks {
+  std::function<void(const RqvaeEpoch&)> on_epoch;
+  std::function<void(const RqvaeMeasurement&)> on_measurement;
+  std::function<bool()> stop;            ///< this rank's wish; the ranks agree at the end of an epoch
+  std::function<bool()> checkpoint_due;  ///< rank 0's answer counts
+  /// Keeps a state, at the end of an epoch. Called on every rank.
+  std::function<void(const RqvaeState&)> save;
+};
+
+/// All items' codes, equal on every rank; row i is item i.
+struct EncodedItems {
+  at::Tensor codes;           ///< [items, levels] int64, host
+  at::Tensor last_residuals;  ///< [items, dim] float32, host: what the last level was given
+};
+
+/// Trains a RqvaeModel on embeddings, data-parallel: a rank holds the rows of its own items and computes
+/// these of every global batch (item_lanes.h). Losses are sums over a rank's rows divided by the rows of the
+/// global batch, so summed gradients are those of one rank but for the order of sums:
+/// - Sinkhorn at the last level is over the global batch: ranks sum the columns of its plan, or on a device
+///   exchange the residuals of that level (without gradients: an assignment has none);
+/// - the collaborative loss takes negatives from the global batch: they are frozen vectors, which every rank
+///   has;
+/// - k-means at the start and the clusters of codes are made on rank 0 and sent.
+class RqvaeTrainer {
+ public:
+  /// `cf`: collaborative vectors; needed where letter.alpha > 0. `embeddings` and `cf` are read here only.
+  /// The model, world and device_sums must outlive this. Weights are initialised (codebooks at the first
+  /// run()). Options must have passed check_options.
+  RqvaeTrainer(RqvaeModel& model, const Embeddings& embeddings, const Embeddings* cf,
+               const RqvaeOptions& options, Communicator& world, DeviceReducer* device_sums = nullptr);
+
+  /// Goes on from a state of the same options. Throws DataError when it is of other vectors or widths.
+  void restore(const RqvaeState& state);
+  /// With the weights that training would go on from, whichever ones the model has.
+  [[nodiscard]] RqvaeState state() const;
+  /// Trains until options.epochs are done, then takes the best weights (options.keep_best). False when it was
+  /// stopped before, after a save. Throws DataError when a loss is no number. Collective.
+  [[nodiscard]] bool run(const RqvaeHooks& hooks = {});
+
+  /// Codes by the present weights; equal embeddings have equal codes. Collective.
+  [[nodiscard]] EncodedItems encode_items() const;
+  /// Collective.
+  [[nodiscard]] RqvaeMeasurement measure() const;
+  [[nodiscard]] const RqvaeScore& best_score() const { return best_score_; }
+  /// Of each item the first one with the same embedding: [items] int64, host.
+  [[nodiscard]] const at::Tensor& first_equal() const { return first_equal_; }
+  /// Repairs of the start of the codebooks, a sentence each; on rank 0.
+  [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
+
+ private:
+  /// The batches of one epoch, on the device.
+  struct EpochData {
+    LaneEpoch order;
+    at::Tensor rows;    ///< of local_: the rank's own items, batch by batch
+    at::Tensor places;  ///< all items, batch by batch; undefined without letter.alpha
+    at::Tensor draws;   ///< [own items, levels], for the positives; undefined without letter.beta
+    std::vector<std::uint64_t> items;  ///< the own ones, batch by batch
+  };
+  /// A step's part of it.
+  struct Batch {
+    at::Tensor x;      ///< [rows, width]
+    at::Tensor cf;     ///< [size, dim]: of the whole batch; undefined without letter.alpha
+    at::Tensor draws;  ///< [rows, levels]; undefined without letter.beta
+    std::span<const std::uint64_t> items;
+    std::int64_t size = 0;  ///< rows of all ranks
+    std::int64_t first_row = 0;
+  };
+  struct Encoding {
+    at::Tensor codes, residuals, square_norms;
+  };
+
+  void start_codebooks_from_data();
+  [[nodiscard]] at::Tensor start_points() const;
+  [[nodiscard]] RqvaeEpoch train_epoch();
+  void renew_clusters();
+  [[nodiscard]] EpochData data_of_epoch() const;
+  [[nodiscard]] double step(const Batch& batch, const at::Tensor& loss_sums);
+  /// The loss of a batch; adds its parts to the sums over items.
+  [[nodiscard]] at::Tensor loss_of(const Batch& batch, const at::Tensor& loss_sums) const;
+  [[nodiscard]] at::Tensor balanced_codes(const at::Tensor& residual, const at::Tensor& codebook) const;
+  [[nodiscard]] RqvaeLosses losses_of(const at::Tensor& loss_sums) const;
+  [[nodiscard]] Encoding encode_all(bool with_residuals) const;
+  [[nodiscard]] at::Tensor by_item(const at::Tensor& own_rows) const;
+  /// Whether eval_every asks for a measurement after so many epochs, wherever training ends.
+  [[nodiscard]] bool is_in_turn(std::int64_t epoch) const;
+  void measure_and_keep(const RqvaeHooks& hooks);
+  void check_finite(const RqvaeLosses& losses) const;
+
+  RqvaeModel& model_;
+  RqvaeOptions options_;
+  Communicator& world_;
+  ItemLanes lanes_;
+  std::string embeddings_sha256_, cf_sha256_;
+  Range own_places_;
+  at::Tensor local_;          ///< [own places, width]
+  at::Tensor cf_;             ///< [items, dim] by place; undefined without letter.alpha
+  at::Tensor item_of_place_;  ///< [items] int64, host
+  at::Tensor first_equal_;    ///< [items] int64, host: the first item with the same embedding
+  AdamW optimizer_;
+  GradientReducer reducer_;
+  std::optional<CodeClusters> clusters_;
+  std::int64_t epoch_ = 0;
+  bool started_ = false;  ///< codebooks hold data
+  double last_loss_ = 0;
+  at::Tensor best_;  ///< flat values; undefined before the first measurement
+  at::Tensor last_;  ///< flat values that training ended with, while the model has the best ones
+  RqvaeScore best_score_;
+  std::vector<std::string> notes_;
+};
+
+}  // namespace genrec
