@@ -27,6 +27,8 @@ Json speed_json(const TokenizerTraining& training) {
   return per_second(static_cast<double>(training.epochs_of_call), training.seconds);
 }
 
+}  // namespace
+
 Json provenance_json(const EmbeddingProvenance& from) {
   return {{"source", from.source},
           {"template", from.text_template},
@@ -34,8 +36,6 @@ Json provenance_json(const EmbeddingProvenance& from) {
           {"sha256", from.sha256},
           {"dataset_sha256", from.fingerprint}};
 }
-
-}  // namespace
 
 Metrics tokenizer_metrics(const RqvaeEpoch& last, const RqvaeMeasurement& measured) {
   Metrics figures = {{"loss", last.losses.total},

@@ -22,6 +22,8 @@ struct TokenizerTraining {
 /// Figures of a measurement for metrics.jsonl, `last` being the epoch before it: losses, collisions, and of
 /// each level ("_1", ...) usage, entropy, perplexity and residual norm.
 [[nodiscard]] Metrics tokenizer_metrics(const RqvaeEpoch& last, const RqvaeMeasurement& measured);
+/// Where vectors come from, for every JSON file that says so.
+[[nodiscard]] Json provenance_json(const EmbeddingProvenance& from);
 /// For summary.json, and for the tokenizer's own file.
 [[nodiscard]] Json tokenizer_report(const TokenizerTraining& training);
 

@@ -38,18 +38,6 @@ Json json_of(const NeighbourOverlap& overlap) {
           {"cosine", json_of(overlap.by_cosine)}};
 }
 
-Json positions_json(const IdentifierStatistics& statistics) {
-  Json positions = Json::array();
-  for (const PositionUse& use : statistics.positions) {
-    positions.push_back({{"items", use.items},
-                         {"symbols", use.symbols},
-                         {"entropy_bits", use.entropy_bits},
-                         {"perplexity", perplexity(use)},
-                         {"most_common", use.most_common}});
-  }
-  return positions;
-}
-
 Json json_of(const FirstLevel& level) {
   Json json = {{"codes", level.items.size()}, {"used", level.used()}, {"sorted_items", level.sorted()}};
   json["items_by_code"] = level.is_codebook ? Json(level.items) : Json();
@@ -128,6 +116,18 @@ TableDiagnostics diagnose(const IdentifierTable& table, const DiagnosticInputs& 
     d.codebook_dim = inputs.codebooks.shape[2];
   }
   return d;
+}
+
+Json positions_json(const IdentifierStatistics& statistics) {
+  Json positions = Json::array();
+  for (const PositionUse& use : statistics.positions) {
+    positions.push_back({{"items", use.items},
+                         {"symbols", use.symbols},
+                         {"entropy_bits", use.entropy_bits},
+                         {"perplexity", perplexity(use)},
+                         {"most_common", use.most_common}});
+  }
+  return positions;
 }
 
 Json to_json(const TableDiagnostics& d, const IdentifierTable& table) {

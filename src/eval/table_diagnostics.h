@@ -47,4 +47,7 @@ struct TableDiagnostics {
 /// For the terminal, a line a figure.
 [[nodiscard]] std::string to_text(const TableDiagnostics& diagnostics, const IdentifierTable& table);
 
+/// Use of each position of the identifiers, for JSON.
+[[nodiscard]] Json positions_json(const IdentifierStatistics& statistics);
+
 }  // namespace genrec

@@ -39,9 +39,11 @@ double mean_variance(const at::Tensor& points) {
   return total / static_cast<double>(points.numel());
 }
 
-/// Distinct rows, counted no further than to `limit`.
-std::int64_t distinct_rows(const at::Tensor& points, std::int64_t limit) {
+}  // namespace
+
+std::vector<std::int64_t> distinct_rows(const at::Tensor& points, std::int64_t limit) {
   std::unordered_set<std::string> seen;
+  std::vector<std::int64_t> places;
   const auto bytes = static_cast<std::size_t>(points.size(1)) * sizeof(float);
   const std::int64_t step = rows_of_block(points.size(1));
   for (std::int64_t begin = 0; begin < points.size(0); begin += step) {
@@ -50,12 +52,15 @@ std::int64_t distinct_rows(const at::Tensor& points, std::int64_t limit) {
     const at::Tensor rows = points.narrow(0, begin, count).add(0).to(at::kCPU).contiguous();
     const char* row = reinterpret_cast<const char*>(rows.const_data_ptr<float>());
     for (std::int64_t i = 0; i < count; ++i, row += bytes) {
-      seen.emplace(row, bytes);
-      if (static_cast<std::int64_t>(seen.size()) == limit) return limit;
+      if (!seen.emplace(row, bytes).second) continue;
+      places.push_back(begin + i);
+      if (std::ssize(places) == limit) return places;
     }
   }
-  return static_cast<std::int64_t>(seen.size());
+  return places;
 }
+
+namespace {
 
 /// A place, with probabilities in proportion to the weights [n] float32; any when all are 0.
 std::int64_t draw_by_weight(const at::Tensor& weights, RandomStream& random) {
@@ -195,7 +200,7 @@ std::int64_t require_points(const at::Tensor& points, const KMeansOptions& optio
     text += std::to_string(first) + "; look for them in the embeddings, or lower the learning rate";
     throw DataError(text);
   }
-  return distinct_rows(points, options.clusters);
+  return std::ssize(distinct_rows(points, options.clusters));
 }
 
 at::Tensor column_means(const at::Tensor& points) {

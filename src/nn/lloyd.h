@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <vector>
 
 #include "base/random.h"
 #include "nn/kmeans.h"
@@ -14,6 +15,8 @@ namespace genrec {
 
 /// Rows that are worked on at a time, where each brings `width` numbers.
 [[nodiscard]] std::int64_t rows_of_block(std::int64_t width);
+/// Places of the rows that equal none before them, in their order; no more than `limit`.
+[[nodiscard]] std::vector<std::int64_t> distinct_rows(const at::Tensor& points, std::int64_t limit);
 
 /// Throws as kmeans() says; returns KMeansResult::distinct.
 std::int64_t require_points(const at::Tensor& points, const KMeansOptions& options);

@@ -20,26 +20,14 @@ PROGRAM = Path(sys.argv[1]).resolve()
 PROJECT = Path(__file__).resolve().parents[2]
 SHARED = Path(os.environ.get("GENREC_SHARED", PROJECT.parent / "shared"))
 QUIET = ["--run.progress", "none", "--run.threads", "1"]
-passed = 0
-
-
-def done(arguments, ranks=1):
-    result = p.run(PROGRAM, arguments, ranks)
-    p.expect_done(result, " ".join(map(str, arguments)))
-    return result
+CHECKS = p.Checks(PROGRAM)
+done, expect = CHECKS.done, CHECKS.expect
 
 
 def refused(arguments, code, *words):
+    """Without any line of a log before."""
     result = p.run(PROGRAM, arguments)
     return result.returncode == code and result.stderr.count("\n") == 1 and all(word in result.stderr for word in words)
-
-
-def expect(condition, what):
-    global passed
-    if not condition:
-        raise SystemExit(f"FAILED: {what}")
-    passed += 1
-    print("ok  ", what, flush=True)
 
 
 def figures(*arguments, ranks=1):
@@ -114,6 +102,6 @@ try:
         text, found = figures(instruments / "Instruments.index.json", "--letter.cf", vectors)
         expect(abs(found["code_overlap"]["inner_product"]["matches"] - 0.2760) < 2e-4 and "code overlap" in text
                and found["first_level"]["used"] == 150, "LETTER's Table 4 and Fig. 6 on Instruments")
-    print(f"{passed} passed, 0 failed")
+    print(f"{CHECKS.passed} passed, 0 failed")
 finally:
     shutil.rmtree(work, ignore_errors=True)

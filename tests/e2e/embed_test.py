@@ -4,6 +4,7 @@
 Usage: embed_test.py PROGRAM
 """
 import json
+import re
 import shutil
 import sys
 import tempfile
@@ -18,25 +19,12 @@ MODELS = {
     "sasrec": ["--sasrec.epochs", "40", "--sasrec.patience", "0", "--sasrec.eval-every", "4"],
     "lightgcn": ["--lightgcn.epochs", "80", "--lightgcn.patience", "0", "--lightgcn.batch", "256"],
 }
-passed = 0
+CHECKS = p.Checks(PROGRAM)
+done, refused, expect = CHECKS.done, CHECKS.refused, CHECKS.expect
 
 
 def embed(model, run, *more):
     return ["embed", "--embed.model", model, *MODELS.get(model, []), "--run.dir", run, *QUIET, *more]
-
-
-def expect(condition, what):
-    global passed
-    if not condition:
-        raise SystemExit(f"FAILED: {what}")
-    passed += 1
-    print("ok  ", what, flush=True)
-
-
-def done(arguments, ranks=1):
-    result = p.run(PROGRAM, arguments, ranks)
-    p.expect_done(result, " ".join(map(str, arguments)))
-    return result
 
 
 def figures(run):
@@ -93,12 +81,32 @@ try:
     # folders of other commands and models
     done(["tokenize", "--tokenizer.method", "tiger", "--tokenizer.epochs", "1", "--tokenizer.codes", "8", "--tokenizer.hidden", "16",
           "--run.dir", work / "tokenizer", *QUIET])
-    refused = p.run(PROGRAM, embed("lsa", work / "tokenizer"))
-    expect(refused.returncode == 2 and "run.dir" in refused.stderr, "the folder of a tokenizer is left alone")
+    expect(refused(embed("lsa", work / "tokenizer"), 2, "run.dir"), "the folder of a tokenizer is left alone")
     config = (moved / "config.ini").read_bytes()
-    refused = p.run(PROGRAM, embed("lsa", moved))
-    expect(refused.returncode == 2 and "embed.model = lsa" in refused.stderr and (moved / "config.ini").read_bytes() == config,
+    expect(refused(embed("lsa", moved), 2, "embed.model = lsa") and (moved / "config.ini").read_bytes() == config,
            "a refused call changes nothing")
+    summary, measured = ((moved / name).read_bytes() for name in ("summary.json", "metrics.jsonl"))
+    for command in (["tokenize", "--tokenizer.method", "iid"], ["train", "--train.max-steps", "1"]):
+        expect(refused([*command, "--run.dir", moved, *QUIET], 2, "collaborative.h5", "run.dir")
+               and (summary, measured) == ((moved / "summary.json").read_bytes(), (moved / "metrics.jsonl").read_bytes()),
+               f"{command[0]} leaves the folder of embed alone")
+    expect("fingerprint" in done(["inspect", moved]).stdout, "inspect finds the model in a run folder")
+
+    # codes of a tokenizer in place of the items (LETTER, Table 3)
+    trained = work / "sasrec-1-straight"
+    letter = ["tokenize", "--tokenizer.method", "letter", "--letter.cf", next(trained.glob("*.cf.h5")), "--tokenizer.epochs", "3",
+              "--tokenizer.codes", "16", "--tokenizer.hidden", "64", *QUIET]
+    codes = [work / name / "checkpoints/tokenizer.h5" for name in ("letter", "letter again")]
+    for file in codes:
+        done([*letter, "--run.dir", file.parents[1]])
+    expect(re.search("^0 datasets differ", done(["inspect", "--diff", *codes]).stdout, re.M), "two equal tokenizers do not differ")
+    test = p.summary(trained)["test"]
+    told = done(embed("sasrec", trained, "--embed.quantized", codes[0]), 2)
+    summary = p.summary(trained)
+    expect(summary["test"] == test and summary["test_quantized"] != test and 0 < summary["test_quantized"]["recall@10"] <= 1
+           and "another space" not in told.stderr, "sasrec is also tested with code vectors")
+    expect(refused(embed("sasrec", work / "narrow", "--embed.width", "16", "--embed.quantized", codes[0]), 65, "32 wide", "embed.width is 16")
+           and not (work / "narrow/checkpoints/collaborative.h5").exists(), "codes that do not fit are refused before the training")
 
     # where it computes
     told = done(embed("lightgcn", work / "device", "--run.device", "cuda", "--run.precision", "bf16", "--lightgcn.epochs", "1"))
@@ -114,6 +122,6 @@ try:
     done(embed("t5", work / "t5", "--model.weights", f"{work}/weights/", "--model.vocabulary", "codes", *small), 2)
     vectors = p.summary(work / "t5")["vectors"]
     expect(vectors["rows"] == 400 and vectors["source"].endswith(": weights"), "t5: vectors of texts, named after the folder")
-    print(f"{passed} passed, 0 failed")
+    print(f"{CHECKS.passed} passed, 0 failed")
 finally:
     shutil.rmtree(work, ignore_errors=True)

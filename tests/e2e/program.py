@@ -50,5 +50,29 @@ def kill_after(program, arguments, ranks, seconds):
     return kill_when(program, arguments, ranks, lambda: time.monotonic() >= until)
 
 
+class Checks:
+    """Runs of one program, and the count of what held."""
+
+    def __init__(self, program):
+        self.program, self.passed = program, 0
+
+    def expect(self, condition, what):
+        if not condition:
+            raise SystemExit(f"FAILED: {what}")
+        self.passed += 1
+        print("ok  ", what, flush=True)
+
+    def done(self, arguments, ranks=1):
+        result = run(self.program, arguments, ranks)
+        expect_done(result, " ".join(map(str, arguments)))
+        return result
+
+    def refused(self, arguments, code, *words):
+        """With this exit code, in one line that holds all words."""
+        result = run(self.program, arguments)
+        errors = [line for line in result.stderr.splitlines() if "genrec_dist: error: " in line]
+        return result.returncode == code and len(errors) == 1 and all(word in errors[0] for word in words)
+
+
 def summary(run_folder):
     return json.loads((Path(run_folder) / "summary.json").read_text())

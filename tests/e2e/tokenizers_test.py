@@ -18,26 +18,8 @@ FEW = ["--data.max-users", "300", "--eval.users", "60", "--decode.beams", "10", 
 RQVAE = ["--tokenizer.levels", "3", "--tokenizer.codes", "16", "--tokenizer.batch", "128", "--tokenizer.hidden", "64"]
 SIIT = ["siit", "--model.preset", "tiny", "--siit.warmup-epochs", "1", "--siit.align-epochs", "1", "--siit.finetune-epochs", "1",
         "--siit.iterations", "1", "--siit.candidates", "4", "--text.max-pieces", "8", *FEW]
-passed = 0
-
-
-def done(arguments, ranks=1):
-    result = p.run(PROGRAM, arguments, ranks)
-    p.expect_done(result, " ".join(map(str, arguments)))
-    return result
-
-
-def refused(arguments, code, *words):
-    result = p.run(PROGRAM, arguments)
-    return result.returncode == code and all(word in result.stderr for word in words)
-
-
-def expect(condition, what):
-    global passed
-    if not condition:
-        raise SystemExit(f"FAILED: {what}")
-    passed += 1
-    print("ok  ", what, flush=True)
+CHECKS = p.Checks(PROGRAM)
+done, refused, expect = CHECKS.done, CHECKS.refused, CHECKS.expect
 
 
 def table(run, name="iteration-0"):
@@ -218,6 +200,6 @@ try:
     index = work / "tid-1/identifiers/iteration-0.index.json"
     told = done(["train", "--model.preset", "tiny", "--train.epochs", "1", "--tokenizer.index", index, "--text.spiece", spiece, *FEW, "--run.dir", work / "by-index"])
     expect("text pieces by number" in told.stderr, "identifiers in text from a file, with the model they were made with")
-    print(f"{passed} passed, 0 failed")
+    print(f"{CHECKS.passed} passed, 0 failed")
 finally:
     shutil.rmtree(work, ignore_errors=True)

@@ -14,6 +14,7 @@
 #include "app/session.h"
 #include "app/t5_embeddings.h"
 #include "app/tokenizer_file.h"
+#include "app/tokenizer_report.h"
 #include "app/workspace.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -140,12 +141,10 @@ void write(const Embeddings& vectors, bool collaborative, const std::filesystem:
 }
 
 Json vectors_json(const Embeddings& vectors, const std::filesystem::path& path) {
-  return {{"file", path.string()},
-          {"rows", vectors.rows},
-          {"width", vectors.width},
-          {"source", vectors.provenance.source},
-          {"template", vectors.provenance.text_template},
-          {"sha256", vectors.provenance.sha256}};
+  Json json = provenance_json(vectors.provenance);
+  json["file"] = path.string();
+  json["width"] = vectors.width;
+  return json;
 }
 
 Json norms_json(const NormRange& range) {

@@ -16,6 +16,7 @@
 #include "app/run_folder.h"
 #include "app/session.h"
 #include "app/tokenizer_file.h"
+#include "app/tokenizer_report.h"
 #include "base/error.h"
 #include "comm/on_root.h"
 #include "data/item_text.h"
@@ -253,12 +254,11 @@ DiagnosticInputs inputs_for(const IdentifierTable& table, const ProgramOptions& 
   return inputs;
 }
 
-Json provenance_json(const fs::path& path, const std::optional<Embeddings>& vectors) {
+Json file_json(const fs::path& path, const std::optional<Embeddings>& vectors) {
   if (!vectors) return {};
-  return {{"file", path.string()},
-          {"source", vectors->provenance.source},
-          {"template", vectors->provenance.text_template},
-          {"sha256", vectors->provenance.sha256}};
+  Json json = provenance_json(vectors->provenance);
+  json["file"] = path.string();
+  return json;
 }
 
 void diagnose_table(const fs::path& path, HostArray codebooks, const ProgramOptions& o) {
@@ -270,8 +270,8 @@ void diagnose_table(const fs::path& path, HostArray codebooks, const ProgramOpti
   std::cout << to_text(diagnostics, table);
   if (o.to.empty()) return;
   Json json = {{"file", path.string()},
-               {"cf", provenance_json(cf_file(o), inputs.cf)},
-               {"embeddings", provenance_json(embeddings_file(o), inputs.text)}};
+               {"cf", file_json(cf_file(o), inputs.cf)},
+               {"embeddings", file_json(embeddings_file(o), inputs.text)}};
   json.update(to_json(diagnostics, table));
   write_json(o.to, json);
   std::cout << std::flush << o.to << ": all figures\n";

@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/stop_signal.h"
 #include "base/stopwatch.h"
+#include "eval/table_diagnostics.h"
 #include "io/files.h"
 #include "tokenizers/registry.h"
 #include "tokenizers/statistics.h"
@@ -43,17 +44,6 @@ ProgramOptions reading_options(ProgramOptions options, const std::string& method
   options.model.vocabulary = "codes";
   options.text.templates = "none";
   return options;
-}
-
-Json positions_json(const IdentifierStatistics& statistics) {
-  Json positions = Json::array();
-  for (const PositionUse& use : statistics.positions) {
-    positions.push_back({{"items", use.items},
-                         {"symbols", use.symbols},
-                         {"entropy_bits", use.entropy_bits},
-                         {"most_common", use.most_common}});
-  }
-  return positions;
 }
 
 /// Collective.

@@ -5,12 +5,12 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
-#include <unordered_set>
 
 #include "base/random.h"
 #include "nn/constrained_kmeans.h"
 #include "nn/indices.h"
 #include "nn/kmeans.h"
+#include "nn/lloyd.h"
 #include "nn/residual_quantizer.h"
 #include "tokenizers/rqvae/rqvae_streams.h"
 
@@ -23,19 +23,6 @@ constexpr std::int64_t kRowsOfACode = 100;  ///< that constrained k-means looks 
 constexpr std::int64_t kConstrainedIterations = 10, kConstrainedStarts = 10;
 
 constexpr double kShrink = 0.3;  ///< of the spread from one level to the next, where no rows tell it
-
-/// The rows that equal none before them, in their order; ends after `limit`.
-at::Tensor distinct_rows(const at::Tensor& points, std::int64_t limit) {
-  const at::Tensor rows = points.add(0).contiguous();  // adding 0 makes the two zeros one
-  const auto bytes = static_cast<std::size_t>(rows.size(1)) * sizeof(float);
-  const char* row = reinterpret_cast<const char*>(rows.const_data_ptr<float>());
-  std::unordered_set<std::string> seen;
-  std::vector<std::int64_t> first;
-  for (std::int64_t i = 0; i < rows.size(0) && std::ssize(first) < limit; ++i, row += bytes) {
-    if (seen.emplace(row, bytes).second) first.push_back(i);
-  }
-  return points.index_select(0, index_on(first, at::kCPU));
-}
 
 /// Standard deviation of all numbers from the rows' mean.
 double spread_of(const at::Tensor& points) {
@@ -98,7 +85,8 @@ CodebookStart start_codebooks(const at::Tensor& points, const RqvaeOptions& opti
   std::vector<at::Tensor> books;
   for (std::int64_t level = 0; level < options.levels; ++level) {
     const std::uint64_t key = start_key(options.seed, level);
-    const at::Tensor distinct = distinct_rows(residual, options.codes + 1);
+    const at::Tensor distinct =
+        residual.index_select(0, index_on(distinct_rows(residual, options.codes + 1), residual.device()));
     if (distinct.size(0) <= options.codes) {
       // Rows that are codes leave nothing to the next level, whose codes must differ all the same.
       if (level == 0 && distinct.size(0) < options.codes) {
