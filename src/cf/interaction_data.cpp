@@ -13,7 +13,7 @@ namespace genrec {
 namespace {
 
 /// Tells the draws of negatives from that of the order.
-constexpr std::uint64_t kNegatives = 1;
+constexpr std::uint64_t kNegativeItems = 1;
 
 }  // namespace
 
@@ -52,7 +52,7 @@ InteractionBatch InteractionBatches::batch(std::int64_t epoch, std::int64_t step
     part.positives.push_back(
         train[static_cast<std::size_t>(number - begins_[static_cast<std::size_t>(user)])]);
     if (!with_negatives) continue;
-    RandomStream stream(seed_, Purpose::kEpochOrder, {which, static_cast<std::uint64_t>(number), kNegatives});
+    RandomStream stream(seed_, Purpose::kEpochOrder, {which, static_cast<std::uint64_t>(number), kNegativeItems});
     part.negatives.push_back(draw_negative(stream, dataset_.items(), train));
   }
   return part;

@@ -15,9 +15,9 @@
 namespace genrec {
 namespace {
 
-constexpr std::int64_t kBlock = 1 << 22;  ///< numbers read at once
+constexpr std::int64_t kNumbersAtOnce = 1 << 22;  ///< numbers read at once
 constexpr char kSource[] = "source", kTemplate[] = "template", kRows[] = "rows",
-               kFingerprint[] = "fingerprint";
+               kSourceFingerprint[] = "fingerprint";
 /// Of foreign files, on the dataset or on the root.
 constexpr char kModel[] = "model";
 
@@ -69,7 +69,7 @@ Embeddings read_rows(const Hdf5Reader& file, const std::string& name, std::int64
   result.values.reserve(static_cast<std::size_t>(keep * width));
   result.provenance.source = source_of(file, object);
   result.provenance.text_template = text_or_nothing(file, object, kTemplate);
-  result.provenance.fingerprint = text_or_nothing(file, object, kFingerprint);
+  result.provenance.fingerprint = text_or_nothing(file, object, kSourceFingerprint);
   result.provenance.rows = rows;
   if (file.has_attribute(object, kRows) && file.integer_attribute(object, kRows) != rows) {
     throw DataError(where_of(file.path(), name) + ": was made with " +
@@ -78,7 +78,7 @@ Embeddings read_rows(const Hdf5Reader& file, const std::string& name, std::int64
   }
   const auto kept = static_cast<std::size_t>(keep * width);
   result.provenance.sha256 =
-      file.read_float_blocks(object, std::max<std::int64_t>(1, kBlock / width),
+      file.read_float_blocks(object, std::max<std::int64_t>(1, kNumbersAtOnce / width),
                              [&](std::int64_t /*begin*/, std::span<const float> block) {
                                const auto count = std::min(block.size(), kept - result.values.size());
                                result.values.insert(result.values.end(), block.begin(),
@@ -182,7 +182,7 @@ void write_embeddings(const std::filesystem::path& path, const Embeddings& embed
   file.attribute(object, kTemplate, embeddings.provenance.text_template);
   file.attribute(object, kRows, embeddings.rows);
   if (!embeddings.provenance.fingerprint.empty()) {
-    file.attribute(object, kFingerprint, embeddings.provenance.fingerprint);
+    file.attribute(object, kSourceFingerprint, embeddings.provenance.fingerprint);
   }
   file.commit();
 }

@@ -14,7 +14,7 @@ namespace genrec {
 namespace {
 
 constexpr std::int64_t kSchema = 1;
-constexpr std::int64_t kBlock = 1 << 20;  ///< items read at once
+constexpr std::int64_t kItemsAtOnce = 1 << 20;  ///< items read at once
 const std::string kOffsets = "/interactions/offsets", kItems = "/interactions/items",
                   kTitles = "/items/title", kDescriptions = "/items/description",
                   kFingerprint = "fingerprint";
@@ -67,7 +67,7 @@ std::vector<std::int64_t> read_offsets(const Hdf5Reader& file) {
 template <typename Sink>
 void read_items(const Hdf5Reader& file, std::int64_t catalogue, Sink sink) {
   std::optional<ItemId> unknown;
-  file.read_blocks<ItemId>(kItems, kBlock, [&](std::int64_t begin, std::span<const ItemId> block) {
+  file.read_blocks<ItemId>(kItems, kItemsAtOnce, [&](std::int64_t begin, std::span<const ItemId> block) {
     const auto found =
         std::find_if(block.begin(), block.end(), [&](ItemId item) { return item < 0 || item >= catalogue; });
     if (found != block.end() && !unknown) unknown = *found;

@@ -17,8 +17,8 @@
 namespace genrec {
 namespace {
 
-constexpr std::int64_t kMostLeast = 50;     ///< the lower bound of a cluster is never more
-constexpr std::int64_t kMostTimes = 4;      ///< the upper bound, in lower bounds
+constexpr std::int64_t kMostLowerBound = 50;     ///< the lower bound of a cluster is never more
+constexpr std::int64_t kUpperInLower = 4;      ///< the upper bound, in lower bounds
 constexpr std::int64_t kRowsOfACode = 100;  ///< that constrained k-means looks at
 constexpr std::int64_t kConstrainedIterations = 10, kConstrainedStarts = 10;
 
@@ -56,8 +56,8 @@ std::string few_rows_note(std::int64_t distinct, std::int64_t codes) {
 
 StartBounds start_bounds(std::int64_t rows, std::int64_t codes) {
   StartBounds bounds;
-  bounds.size_min = std::min(rows / (2 * codes), kMostLeast);
-  bounds.size_max = kMostTimes * bounds.size_min;
+  bounds.size_min = std::min(rows / (2 * codes), kMostLowerBound);
+  bounds.size_max = kUpperInLower * bounds.size_min;
   if (bounds.size_max * codes < rows) bounds.size_max = 2 * ((rows + codes - 1) / codes);
   return bounds;
 }

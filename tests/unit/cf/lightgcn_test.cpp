@@ -13,7 +13,7 @@
 namespace genrec {
 namespace {
 
-constexpr std::int64_t kItems = 7;
+constexpr std::int64_t kNodeItems = 7;
 
 /// Training parts: 0 1 2; 2 3; 3; none. Items 4 to 6 are in no training part, user 3 has no edge.
 const std::vector<std::vector<ItemId>> kHistories = {{0, 1, 2, 5, 6}, {2, 3, 0, 1}, {3, 5, 4}, {6, 5}};
@@ -22,7 +22,7 @@ const std::vector<std::vector<ItemId>> kBeforeTest = {{0, 1, 2, 5}, {2, 3, 0}, {
 
 /// mean over l of A^l with the dense, normalised adjacency matrix, [users + items, users + items] float64.
 at::Tensor dense_propagation(std::int64_t layers, const std::vector<std::vector<ItemId>>& seen = kTraining) {
-  const auto users = static_cast<std::int64_t>(seen.size()), nodes = users + kItems;
+  const auto users = static_cast<std::int64_t>(seen.size()), nodes = users + kNodeItems;
   at::Tensor edges = at::zeros({nodes, nodes}, at::kDouble);
   for (std::int64_t u = 0; u < users; ++u) {
     for (const ItemId item : seen[static_cast<std::size_t>(u)]) {
@@ -40,7 +40,7 @@ at::Tensor dense_propagation(std::int64_t layers, const std::vector<std::vector<
   return sum / static_cast<double>(layers + 1);
 }
 
-LightGcnOptions small_options() {
+LightGcnOptions small_graph() {
   LightGcnOptions options;
   options.layers = 3;
   options.width = 4;
@@ -50,7 +50,7 @@ LightGcnOptions small_options() {
 }
 
 /// Users 0, 1 and 2, user 0 twice, with one item twice as a positive.
-InteractionBatch small_batch() {
+InteractionBatch small_interactions() {
   InteractionBatch batch;
   batch.rows = {0, 1, 0, 2};
   batch.positives = {2, 2, 0, 3};
@@ -59,12 +59,12 @@ InteractionBatch small_batch() {
 }
 
 TEST(InteractionGraph, PropagatesAsTheDenseMatrix) {
-  const Dataset dataset = test::dataset_of(kHistories, kItems);
+  const Dataset dataset = test::dataset_of(kHistories, kNodeItems);
   const auto world = make_single_communicator();
   const InteractionGraph graph(dataset, *world), longer(dataset, *world, /*held_out=*/1);
   EXPECT_THAT(graph.item_degrees(), ::testing::ElementsAre(1, 1, 2, 2, 0, 0, 0));
   EXPECT_THAT(longer.item_degrees(), ::testing::ElementsAre(2, 1, 2, 2, 0, 2, 1));
-  const NodeVectors x{test::normal({4, 5}, 1), test::normal({kItems, 5}, 2)};
+  const NodeVectors x{test::normal({4, 5}, 1), test::normal({kNodeItems, 5}, 2)};
   for (const std::int64_t layers : {0, 1, 3}) {
     const at::Tensor expected =
         at::mm(dense_propagation(layers), at::cat({x.users, x.items}).to(at::kDouble));
@@ -89,7 +89,7 @@ TEST(InteractionGraph, AnItemThatComesAgainIsOneEdge) {
 
 /// The loss of the small batch by its definition, a function of the ego embeddings in float64.
 at::Tensor dense_loss(const at::Tensor& ego, const LightGcnOptions& options) {
-  const InteractionBatch batch = small_batch();
+  const InteractionBatch batch = small_interactions();
   const std::int64_t users = 4;
   const at::Tensor last = at::mm(dense_propagation(options.layers), ego);
   at::Tensor loss = at::zeros({}, at::kDouble);
@@ -105,7 +105,7 @@ at::Tensor dense_loss(const at::Tensor& ego, const LightGcnOptions& options) {
       squares = squares + ego[users + negative].square().sum();
     } else {
       at::Tensor all = at::zeros({}, at::kDouble);
-      for (std::int64_t item = 0; item < kItems; ++item) all = all + (score(user, item) / options.tau).exp();
+      for (std::int64_t item = 0; item < kNodeItems; ++item) all = all + (score(user, item) / options.tau).exp();
       loss = loss - score(user, positive) / options.tau + all.log();
     }
     loss = loss + options.l2 / 2 * squares;
@@ -114,9 +114,9 @@ at::Tensor dense_loss(const at::Tensor& ego, const LightGcnOptions& options) {
 }
 
 TEST(LightGcn, GradientsOfAllLossesEqualTheDenseFormula) {
-  const Dataset dataset = test::dataset_of(kHistories, kItems);
+  const Dataset dataset = test::dataset_of(kHistories, kNodeItems);
   const auto world = make_single_communicator();
-  LightGcnOptions bpr = small_options(), softmax = small_options();
+  LightGcnOptions bpr = small_graph(), softmax = small_graph();
   softmax.loss = LightGcnLoss::kSoftmax;
   LightGcnOptions cool = softmax;
   cool.tau = 0.3;
@@ -129,7 +129,7 @@ TEST(LightGcn, GradientsOfAllLossesEqualTheDenseFormula) {
     ego.set_requires_grad(true);
     const at::Tensor expected = dense_loss(ego, options);
     expected.backward();
-    InteractionBatch batch = small_batch();
+    InteractionBatch batch = small_interactions();
     if (options.loss == LightGcnLoss::kSoftmax) batch.negatives.clear();
     const BatchLoss loss = model.compute_gradients(batch);
     EXPECT_EQ(loss.terms, 4);
@@ -140,32 +140,32 @@ TEST(LightGcn, GradientsOfAllLossesEqualTheDenseFormula) {
     EXPECT_LT(test::difference(gradient, ego.grad()), 5e-5);
     // Gradients are set, not added to.
     static_cast<void>(model.compute_gradients(batch));
-    EXPECT_LT(test::difference(model.item_parameters().gradient(0), ego.grad().narrow(0, 4, kItems)), 5e-5);
+    EXPECT_LT(test::difference(model.item_parameters().gradient(0), ego.grad().narrow(0, 4, kNodeItems)), 5e-5);
   }
 }
 
 TEST(LightGcn, ScoresAreProductsOfFinalEmbeddings) {
-  const Dataset dataset = test::dataset_of(kHistories, kItems);
+  const Dataset dataset = test::dataset_of(kHistories, kNodeItems);
   const auto world = make_single_communicator();
-  LightGcn model(dataset, small_options(), *world);
+  LightGcn model(dataset, small_graph(), *world);
   const at::Tensor ego =
       at::cat({model.user_parameters().value(0), model.item_parameters().value(0)}).to(at::kDouble);
   const at::Tensor last = at::mm(dense_propagation(3), ego);
-  EXPECT_LT(test::difference(model.item_embeddings(), last.narrow(0, 4, kItems)), 1e-6);
+  EXPECT_LT(test::difference(model.item_embeddings(), last.narrow(0, 4, kNodeItems)), 1e-6);
   EXPECT_LT(test::difference(model.user_embeddings(), last.narrow(0, 0, 4)), 1e-6);
   const std::vector<RankerQuery> queries = {{2, {}}, {0, {}}};
   const at::Tensor scores = model.scores(queries);
   const at::Tensor expected =
-      at::mm(last.index_select(0, at::tensor({2, 0}, at::kLong)), last.narrow(0, 4, kItems).t());
+      at::mm(last.index_select(0, at::tensor({2, 0}, at::kLong)), last.narrow(0, 4, kNodeItems).t());
   EXPECT_LT(test::difference(scores, expected), 1e-5);
   const std::vector<RankerQuery> nobody = {{9, {}}};
   EXPECT_THROW(static_cast<void>(model.scores(nobody)), Error);
 }
 
 TEST(LightGcn, ScoresOfTheTestMayKnowTheValidationItems) {
-  const Dataset dataset = test::dataset_of(kHistories, kItems);
+  const Dataset dataset = test::dataset_of(kHistories, kNodeItems);
   const auto world = make_single_communicator();
-  LightGcn model(dataset, small_options(), *world);
+  LightGcn model(dataset, small_graph(), *world);
   const at::Tensor ego =
       at::cat({model.user_parameters().value(0), model.item_parameters().value(0)}).to(at::kDouble);
   const at::Tensor trained = model.item_embeddings();
@@ -173,7 +173,7 @@ TEST(LightGcn, ScoresOfTheTestMayKnowTheValidationItems) {
   const at::Tensor last = at::mm(dense_propagation(3, kBeforeTest), ego);
   const std::vector<RankerQuery> queries = {{0, {}}, {1, {}}, {2, {}}, {3, {}}};
   EXPECT_LT(
-      test::difference(model.scores(queries), at::mm(last.narrow(0, 0, 4), last.narrow(0, 4, kItems).t())),
+      test::difference(model.scores(queries), at::mm(last.narrow(0, 0, 4), last.narrow(0, 4, kNodeItems).t())),
       1e-5);
   EXPECT_GT(test::difference(model.item_embeddings(), trained), 1e-2);
   model.refresh();
@@ -241,12 +241,12 @@ TEST(LightGcn, FindsCommunitiesWherePopularityCannot) {
 
 TEST(LightGcn, BadOptionsAndDataAreErrors) {
   const auto world = make_single_communicator();
-  const Dataset dataset = test::dataset_of(kHistories, kItems);
-  LightGcnOptions options = small_options();
+  const Dataset dataset = test::dataset_of(kHistories, kNodeItems);
+  LightGcnOptions options = small_graph();
   options.tau = 0;
   EXPECT_THROW(LightGcn(dataset, options, *world), UsageError);
   const Dataset empty = test::dataset_of({{1, 2}}, 3);
-  LightGcn model(empty, small_options(), *world);
+  LightGcn model(empty, small_graph(), *world);
   EXPECT_THROW(static_cast<void>(model.train({})), DataError);
 }
 

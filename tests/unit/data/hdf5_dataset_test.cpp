@@ -18,7 +18,7 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr std::uint64_t kSeed = 11;
+constexpr std::uint64_t kDealSeed = 11;
 
 class Hdf5Dataset : public testing::Test {
  protected:
@@ -27,7 +27,7 @@ class Hdf5Dataset : public testing::Test {
     options.file = file_;
     options.max_users = max_users;
     options.max_items = max_items;
-    return load_dataset(options, kSeed, rank, ranks, repairs_);
+    return load_dataset(options, kDealSeed, rank, ranks, repairs_);
   }
   std::string failure() {
     try {
@@ -43,7 +43,7 @@ class Hdf5Dataset : public testing::Test {
 };
 
 TEST_F(Hdf5Dataset, EveryRankGetsItsUsersAndTheSameRest) {
-  const Dataset original = load_dataset({}, kSeed, 0, 1, repairs_);
+  const Dataset original = load_dataset({}, kDealSeed, 0, 1, repairs_);
   write_hdf5_dataset(file_, original);
   for (const int ranks : {1, 2, 5}) {
     std::map<UserId, std::vector<ItemId>> rows;
@@ -56,7 +56,7 @@ TEST_F(Hdf5Dataset, EveryRankGetsItsUsersAndTheSameRest) {
       EXPECT_EQ(mine.items_before_limit, original.items());
       EXPECT_EQ(mine.catalogue.titles, original.catalogue.titles);
       EXPECT_EQ(mine.catalogue.descriptions, original.catalogue.descriptions);
-      EXPECT_EQ(mine.interactions.users, VirtualShards(mine.lengths, 64, kSeed).users_of_rank(rank, ranks));
+      EXPECT_EQ(mine.interactions.users, VirtualShards(mine.lengths, 64, kDealSeed).users_of_rank(rank, ranks));
       for (std::int64_t r = 0; r < mine.interactions.rows(); ++r) {
         const auto row = mine.interactions.row(r);
         rows[mine.interactions.users[static_cast<std::size_t>(r)]].assign(row.begin(), row.end());
@@ -71,11 +71,11 @@ TEST_F(Hdf5Dataset, EveryRankGetsItsUsersAndTheSameRest) {
 }
 
 TEST_F(Hdf5Dataset, LimitsGiveTheFingerprintOfTheSameContent) {
-  write_hdf5_dataset(file_, load_dataset({}, kSeed, 0, 1, repairs_));
+  write_hdf5_dataset(file_, load_dataset({}, kDealSeed, 0, 1, repairs_));
   DataOptions synthetic;
   synthetic.max_users = 100;
   synthetic.max_items = 300;
-  const Dataset expected = load_dataset(synthetic, kSeed, 0, 1, repairs_);
+  const Dataset expected = load_dataset(synthetic, kDealSeed, 0, 1, repairs_);
   const DatasetRepairs expected_repairs = repairs_;
   const Dataset limited = load(0, 1, 100, 300);
   EXPECT_EQ(limited.fingerprint, expected.fingerprint);
@@ -97,10 +97,10 @@ TEST_F(Hdf5Dataset, HistoriesMayBeLongerThanABlock) {
   for (std::int64_t i = 0; i < whole.offsets.back(); ++i) {
     whole.items.push_back(static_cast<ItemId>((i * 7919) % 1000));
   }
-  write_hdf5_dataset(file_, share_of_rank(whole, 64, kSeed, 0, 1));
+  write_hdf5_dataset(file_, share_of_rank(whole, 64, kDealSeed, 0, 1));
   for (int rank = 0; rank < 3; ++rank) {
     const Interactions mine = load(rank, 3).interactions;
-    const Interactions expected = share_of_rank(whole, 64, kSeed, rank, 3).interactions;
+    const Interactions expected = share_of_rank(whole, 64, kDealSeed, rank, 3).interactions;
     EXPECT_EQ(mine.users, expected.users);
     EXPECT_EQ(mine.offsets, expected.offsets);
     EXPECT_TRUE(mine.items == expected.items);
@@ -116,7 +116,7 @@ std::size_t place_of_items(const std::string& bytes, const Dataset& dataset) {
 }
 
 TEST_F(Hdf5Dataset, AFlippedBitInTheItemsIsFound) {
-  const Dataset original = load_dataset({}, kSeed, 0, 1, repairs_);
+  const Dataset original = load_dataset({}, kDealSeed, 0, 1, repairs_);
   write_hdf5_dataset(file_, original);
   const std::string sound = read_text_file(file_);
   const std::size_t place = place_of_items(sound, original);
@@ -164,7 +164,7 @@ TEST_F(Hdf5Dataset, AFingerprintOfOtherContentIsRefused) {
 }
 
 TEST_F(Hdf5Dataset, MoreMayBeInTheFile) {
-  const Dataset original = load_dataset({}, kSeed, 0, 1, repairs_);
+  const Dataset original = load_dataset({}, kDealSeed, 0, 1, repairs_);
   write_hdf5_dataset(file_, original);
   EXPECT_FALSE(holds_identifiers(file_));
   write_hdf5_dataset(file_, original, [](Hdf5Writer& file) {
@@ -199,7 +199,7 @@ TEST_F(Hdf5Dataset, KeepsTheCountOfRepeats) {
   whole.items = {0, 1, 0, 1, 1};
   whole.offsets = {0, 3, 5};
   whole.catalogue = {{"a", "b"}, {"", ""}};
-  write_hdf5_dataset(file_, share_of_rank(whole, 64, kSeed, 0, 1));
+  write_hdf5_dataset(file_, share_of_rank(whole, 64, kDealSeed, 0, 1));
   EXPECT_EQ(load(1, 2).name, "repeats");
   EXPECT_EQ(repairs_.repeated_items, 2);
   EXPECT_EQ(repairs_.short_users, 1);

@@ -22,13 +22,13 @@ std::filesystem::path data_folder() {
 TEST(PublishedTables, InstrumentsOverlapsItsNeighboursAsLettersTable4Says) {
   const auto folder = data_folder() / "instruments";
   GENREC_NEEDS(folder / "Instruments-32d-sasrec.pt");
-  constexpr std::int64_t kItems = 9922;
+  constexpr std::int64_t kInstruments = 9922;
   DiagnosticInputs inputs;
-  inputs.cf = make_embeddings(test::read_torch_floats(folder / "Instruments-32d-sasrec.pt", kItems * 32), 32,
+  inputs.cf = make_embeddings(test::read_torch_floats(folder / "Instruments-32d-sasrec.pt", kInstruments * 32), 32,
                               "SASRec", "");
-  const IdentifierTable table = read_index_json(folder / "Instruments.index.json", kItems);
+  const IdentifierTable table = read_index_json(folder / "Instruments.index.json", kInstruments);
   const TableDiagnostics diagnostics = diagnose(table, inputs);
-  EXPECT_EQ(diagnostics.neighbours->items, kItems);
+  EXPECT_EQ(diagnostics.neighbours->items, kInstruments);
   EXPECT_NEAR(diagnostics.neighbours->by_product.matches, 0.27595, 5e-6);  // 0.2760 in print
   EXPECT_NEAR(diagnostics.neighbours->by_product.share, 0.27595 / 4, 5e-6);
   EXPECT_NEAR(diagnostics.neighbours->by_cosine.matches, 0.32947, 5e-6);

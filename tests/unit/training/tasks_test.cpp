@@ -28,7 +28,7 @@ std::vector<TokenId> joined(const test::SmallWorld& world, std::span<const ItemI
   return tokens;
 }
 
-TextTokenizer small_tokenizer() {
+TextTokenizer hand_cream_tokenizer() {
   std::vector<std::string> lines = prompt_texts(builtin_templates());
   for (int i = 0; i < 20; ++i) lines.push_back("Rose hand cream " + std::to_string(i));
   return TextTokenizer::train(lines, 200, 1);
@@ -54,7 +54,7 @@ TEST(RecommendationTask, WithoutTemplatesIdentifiersFollowOneAnother) {
 
 TEST(RecommendationTask, TemplatesDependOnTheRoundAndTheSampleAlone) {
   const test::SmallWorld world;
-  const TextTokenizer text = small_tokenizer();
+  const TextTokenizer text = hand_cream_tokenizer();
   const Prompts prompts(builtin_templates(), text);
   const RecommendationTask task(world.interactions, world.items, prompts, 10, 42);
   const Sample sample{6, 5};
@@ -85,7 +85,7 @@ TEST(RecommendationTask, EvaluationRoundsAreNoEpochs) {
 
 TEST(AlignmentTask, BothDirections) {
   const test::SmallWorld world;
-  const TextTokenizer text = small_tokenizer();
+  const TextTokenizer text = hand_cream_tokenizer();
   const Prompts prompts(builtin_templates(), text);
   std::vector<std::string> titles;
   for (int i = 0; i < test::SmallWorld::kItems; ++i) titles.push_back("Rose hand cream " + std::to_string(i));
