@@ -65,6 +65,10 @@ void add_rqvae(OptionSection tokenizer, RqvaeOptions& o) {
       .at_least(0);
   tokenizer.add("sinkhorn-iterations", &o.sinkhorn_iterations, "of one assignment").at_least(1);
   tokenizer.add("kmeans-iterations", &o.kmeans_iterations, "at most, of the codebooks' start").at_least(1);
+  tokenizer
+      .add("restart-every", &o.restart_every,
+           "between restarts of codes without items, from what other items left; 0: none", "epochs")
+      .at_least(0);
   tokenizer.add("epochs", &o.epochs, "of tiger and letter").at_least(0);
   tokenizer.add("batch", &o.batch, "of all ranks together", "items").at_least(1);
   tokenizer.add("lr", &o.lr, "learning rate").above(0);

@@ -52,7 +52,8 @@ InteractionBatch InteractionBatches::batch(std::int64_t epoch, std::int64_t step
     part.positives.push_back(
         train[static_cast<std::size_t>(number - begins_[static_cast<std::size_t>(user)])]);
     if (!with_negatives) continue;
-    RandomStream stream(seed_, Purpose::kEpochOrder, {which, static_cast<std::uint64_t>(number), kNegativeItems});
+    RandomStream stream(seed_, Purpose::kEpochOrder,
+                        {which, static_cast<std::uint64_t>(number), kNegativeItems});
     part.negatives.push_back(draw_negative(stream, dataset_.items(), train));
   }
   return part;

@@ -35,7 +35,8 @@ def check_tokenizer(config):
     """Rows of TIGER and LETTER have the network and the measurements of LETTER's released code."""
     if value(config, "method") not in ("tiger", "letter"):
         return
-    for key, expected in (("hidden", "2048,1024,512,256,128,64"), ("epochs", "20000"), ("eval-every", "2000")):
+    for key, expected in (("hidden", "2048,1024,512,256,128,64"), ("epochs", "20000"), ("eval-every", "2000"),
+                          ("restart-every", "0")):
         if value(config, key) != expected:
             raise SystemExit(f"FAILED: {config.name}: {key} = {value(config, key)}, expected {expected}")
 

@@ -31,6 +31,7 @@ RqvaeOptions letter_options() {
   RqvaeOptions options = options_of_method("letter", test::planted_options());
   options.letter = {.alpha = 0.1, .beta = 0.01, .clusters = 4};
   options.epochs = 3;
+  options.restart_every = 1;
   return options;
 }
 

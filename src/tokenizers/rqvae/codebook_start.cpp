@@ -17,9 +17,9 @@
 namespace genrec {
 namespace {
 
-constexpr std::int64_t kMostLowerBound = 50;     ///< the lower bound of a cluster is never more
-constexpr std::int64_t kUpperInLower = 4;      ///< the upper bound, in lower bounds
-constexpr std::int64_t kRowsOfACode = 100;  ///< that constrained k-means looks at
+constexpr std::int64_t kMostLowerBound = 50;  ///< the lower bound of a cluster is never more
+constexpr std::int64_t kUpperInLower = 4;     ///< the upper bound, in lower bounds
+constexpr std::int64_t kRowsOfACode = 100;    ///< that constrained k-means looks at
 constexpr std::int64_t kConstrainedIterations = 10, kConstrainedStarts = 10;
 
 constexpr double kShrink = 0.3;  ///< of the spread from one level to the next, where no rows tell it

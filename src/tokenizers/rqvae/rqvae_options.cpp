@@ -72,6 +72,7 @@ void check_options(const RqvaeOptions& options, std::int64_t items, std::int64_t
   require_at_least(options.eval_every, 0, "tokenizer.eval-every");
   require_at_least(options.sinkhorn_iterations, 1, "tokenizer.sinkhorn-iterations");
   require_at_least(options.kmeans_iterations, 1, "tokenizer.kmeans-iterations");
+  require_at_least(options.restart_every, 0, "tokenizer.restart-every");
   for (const int width : options.hidden) require_at_least(width, 1, "tokenizer.hidden");
   require(options.lr > 0, "tokenizer.lr", std::to_string(options.lr), "more than 0");
   require(options.dropout >= 0 && options.dropout < 1, "tokenizer.dropout", std::to_string(options.dropout),

@@ -39,16 +39,17 @@ struct RqvaeOptions {
   // catalogue (LETTER), "uniform" numbers in (-1 / codes, 1 / codes).
   std::string init = "kmeans";
   int kmeans_iterations = 100;
+  std::int64_t restart_every = 2;  ///< epochs between restarts of unused codes (unused_codes.h); 0: none
 
   // The training.
-  std::int64_t epochs = 500;
+  std::int64_t epochs = 100;
   std::int64_t batch = 1024;  ///< items, of all ranks together
   double lr = 1e-3;
   double weight_decay = 1e-4;         ///< on all parameters
   std::string schedule = "constant";  ///< optim/schedule.h
   double warmup = 0;                  ///< below 1: fraction of the steps, else steps
   double clip = 0;                    ///< largest gradient norm; 0: none
-  std::int64_t eval_every = 50;  ///< epochs between measurements of collisions and usage; 0: only at the end
+  std::int64_t eval_every = 10;  ///< epochs between measurements of collisions and usage; 0: only at the end
   /// Takes the weights of fewest collisions, then of lowest loss, among the epochs that eval_every divides;
   /// those of the end where there is no such epoch. false: those of the end.
   bool keep_best = true;

@@ -23,6 +23,11 @@ constexpr std::uint64_t clusters_key(std::uint64_t seed, std::int64_t epoch) {
 constexpr std::uint64_t positives_key(std::uint64_t seed, std::int64_t epoch) {
   return stream_key(seed, Purpose::kIdentifiers, {4, static_cast<std::uint64_t>(epoch)});
 }
+/// The items that unused codes of a level restart from.
+constexpr std::uint64_t restart_key(std::uint64_t seed, std::int64_t epoch, std::int64_t level) {
+  return stream_key(seed, Purpose::kIdentifiers,
+                    {5, static_cast<std::uint64_t>(epoch), static_cast<std::uint64_t>(level)});
+}
 /// The identifier of an item under method "random".
 constexpr std::uint64_t random_identifier_key(std::uint64_t seed, std::int64_t item) {
   return stream_key(seed, Purpose::kIdentifiers, {6, static_cast<std::uint64_t>(item)});

@@ -39,8 +39,8 @@ void warn_of_dead_codes(const RqvaeMeasurement& measured, double warn_used_share
     const CodebookUse& use = measured.use[level];
     if (static_cast<double>(use.used) >= warn_used_share * static_cast<double>(use.codes)) continue;
     LOG_ROOT(WARNING) << "tokenizer: level " << level + 1 << " uses " << use.used << " of " << use.codes
-                      << " codes; the others are dead. Fewer tokenizer.codes, a lower tokenizer.lr or "
-                         "letter.beta may help";
+                      << " codes; the others are dead. tokenizer.restart-every 2, fewer tokenizer.codes or a "
+                         "lower tokenizer.lr may help";
   }
 }
 

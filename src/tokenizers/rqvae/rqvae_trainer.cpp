@@ -22,6 +22,7 @@
 #include "tokenizers/rqvae/item_codes.h"
 #include "tokenizers/rqvae/rqvae_losses.h"
 #include "tokenizers/rqvae/rqvae_streams.h"
+#include "tokenizers/rqvae/unused_codes.h"
 
 namespace genrec {
 namespace {
@@ -302,6 +303,10 @@ void RqvaeTrainer::check_finite(const RqvaeLosses& losses) const {
 
 RqvaeEpoch RqvaeTrainer::train_epoch() {
   const auto began = Clock::now();
+  // At an epoch's begin: what is measured has been trained since.
+  if (options_.restart_every > 0 && epoch_ > 0 && epoch_ % options_.restart_every == 0) {
+    restart_unused_codes(model_, optimizer_, local_, lanes_, epoch_, options_.seed, world_);
+  }
   renew_clusters();
   const EpochData data = data_of_epoch();
   const at::Tensor loss_sums =

@@ -105,7 +105,8 @@ at::Tensor dense_loss(const at::Tensor& ego, const LightGcnOptions& options) {
       squares = squares + ego[users + negative].square().sum();
     } else {
       at::Tensor all = at::zeros({}, at::kDouble);
-      for (std::int64_t item = 0; item < kNodeItems; ++item) all = all + (score(user, item) / options.tau).exp();
+      for (std::int64_t item = 0; item < kNodeItems; ++item)
+        all = all + (score(user, item) / options.tau).exp();
       loss = loss - score(user, positive) / options.tau + all.log();
     }
     loss = loss + options.l2 / 2 * squares;
@@ -140,7 +141,8 @@ TEST(LightGcn, GradientsOfAllLossesEqualTheDenseFormula) {
     EXPECT_LT(test::difference(gradient, ego.grad()), 5e-5);
     // Gradients are set, not added to.
     static_cast<void>(model.compute_gradients(batch));
-    EXPECT_LT(test::difference(model.item_parameters().gradient(0), ego.grad().narrow(0, 4, kNodeItems)), 5e-5);
+    EXPECT_LT(test::difference(model.item_parameters().gradient(0), ego.grad().narrow(0, 4, kNodeItems)),
+              5e-5);
   }
 }
 
@@ -172,9 +174,9 @@ TEST(LightGcn, ScoresOfTheTestMayKnowTheValidationItems) {
   model.refresh(/*held_out=*/1);
   const at::Tensor last = at::mm(dense_propagation(3, kBeforeTest), ego);
   const std::vector<RankerQuery> queries = {{0, {}}, {1, {}}, {2, {}}, {3, {}}};
-  EXPECT_LT(
-      test::difference(model.scores(queries), at::mm(last.narrow(0, 0, 4), last.narrow(0, 4, kNodeItems).t())),
-      1e-5);
+  EXPECT_LT(test::difference(model.scores(queries),
+                             at::mm(last.narrow(0, 0, 4), last.narrow(0, 4, kNodeItems).t())),
+            1e-5);
   EXPECT_GT(test::difference(model.item_embeddings(), trained), 1e-2);
   model.refresh();
   EXPECT_TRUE(at::equal(model.item_embeddings(), trained));

@@ -56,7 +56,8 @@ TEST_F(Hdf5Dataset, EveryRankGetsItsUsersAndTheSameRest) {
       EXPECT_EQ(mine.items_before_limit, original.items());
       EXPECT_EQ(mine.catalogue.titles, original.catalogue.titles);
       EXPECT_EQ(mine.catalogue.descriptions, original.catalogue.descriptions);
-      EXPECT_EQ(mine.interactions.users, VirtualShards(mine.lengths, 64, kDealSeed).users_of_rank(rank, ranks));
+      EXPECT_EQ(mine.interactions.users,
+                VirtualShards(mine.lengths, 64, kDealSeed).users_of_rank(rank, ranks));
       for (std::int64_t r = 0; r < mine.interactions.rows(); ++r) {
         const auto row = mine.interactions.row(r);
         rows[mine.interactions.users[static_cast<std::size_t>(r)]].assign(row.begin(), row.end());

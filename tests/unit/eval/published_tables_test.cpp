@@ -24,8 +24,8 @@ TEST(PublishedTables, InstrumentsOverlapsItsNeighboursAsLettersTable4Says) {
   GENREC_NEEDS(folder / "Instruments-32d-sasrec.pt");
   constexpr std::int64_t kInstruments = 9922;
   DiagnosticInputs inputs;
-  inputs.cf = make_embeddings(test::read_torch_floats(folder / "Instruments-32d-sasrec.pt", kInstruments * 32), 32,
-                              "SASRec", "");
+  inputs.cf = make_embeddings(
+      test::read_torch_floats(folder / "Instruments-32d-sasrec.pt", kInstruments * 32), 32, "SASRec", "");
   const IdentifierTable table = read_index_json(folder / "Instruments.index.json", kInstruments);
   const TableDiagnostics diagnostics = diagnose(table, inputs);
   EXPECT_EQ(diagnostics.neighbours->items, kInstruments);

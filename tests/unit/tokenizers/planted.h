@@ -35,6 +35,7 @@ inline Embeddings planted_embeddings(std::int64_t rows, std::int64_t clusters, s
 /// TIGER of a size for tests: 3 levels of 16 codes of 4 dimensions, 4 steps an epoch for 120 items.
 inline RqvaeOptions planted_options() {
   RqvaeOptions options;
+  options.restart_every = 0;
   options.levels = 3;
   options.codes = 16;
   options.dim = 4;

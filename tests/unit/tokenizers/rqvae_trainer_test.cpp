@@ -102,6 +102,7 @@ TEST(RqvaeTrainer, GoesOnFromAStateToTheBit) {
   options.letter = {.alpha = 0.1, .beta = 0.01, .clusters = 4, .recluster_every = 3};
   options.epochs = 7;
   options.eval_every = 2;
+  options.restart_every = 2;
   Training straight(embeddings, &cf, options), first(embeddings, &cf, options),
       second(embeddings, &cf, options);
   ASSERT_TRUE(straight.trainer.run());
