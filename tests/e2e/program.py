@@ -1,6 +1,8 @@
 """Starts the program for the end-to-end tests (Python's standard library only)."""
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -25,6 +27,17 @@ def expect_done(result, what):
         raise SystemExit(f"{what}: exit code {result.returncode}\n{result.stdout[-1500:]}\n{result.stderr[-3000:]}")
 
 
+def processes_of(leader):
+    """Ids of a process group and of its leader's children, by /proc: a bare Debian has no pgrep."""
+    found = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            parent, group = stat.read_text().rpartition(")")[2].split()[1:3]
+            if leader in (int(parent), int(group)):
+                found.add(int(stat.parent.name))
+    return found
+
+
 def kill_when(program, arguments, ranks, event):
     """Starts the program and kills all its processes with SIGKILL once event() holds; False when it had ended by itself
     before."""
@@ -35,10 +48,9 @@ def kill_when(program, arguments, ranks, event):
             return False
         time.sleep(0.02)
     # Ranks first: mpirun would give them time to end well.
-    victims = subprocess.run(["pgrep", "-g", str(os.getpgid(process.pid))], capture_output=True, text=True).stdout
-    children = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True).stdout
-    for pid in {*children.split(), *victims.split()} - {str(process.pid)}:
-        subprocess.run(["kill", "-KILL", pid], capture_output=True)
+    for pid in processes_of(process.pid) - {process.pid}:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     process.kill()
     process.wait()
     time.sleep(0.3)
