@@ -10,6 +10,7 @@
 #include "mpi/mpi_main.h"
 #include "tokenizers/rqvae/gather_rows.h"
 #include "tokenizers/rqvae/rqvae_tokenizer.h"
+#include "tokenizers/rqvae/unused_codes.h"
 #include "unit/nn/random_tensors.h"
 #include "unit/tokenizers/planted.h"
 
@@ -113,6 +114,29 @@ TEST(Rqvae, GradientsAreThoseOfAWorldOfOne) {
     }
     world.require_equal(bytes_of(state.exp_avg), "gradients of the tokenizer");
   }
+}
+
+TEST(Rqvae, UnusedCodesRestartAsInAWorldOfOne) {
+  Communicator& world = test::runtime().world();
+  const auto single = make_single_communicator();
+  const at::Tensor points = test::planted_points(97, 9, 16, 1);
+  const ItemLanes lanes(97, 32, 3);
+  const std::vector<std::int64_t> items(lanes.item_of_place().begin(), lanes.item_of_place().end());
+  const at::Tensor rows = points.index_select(0, at::tensor(items));
+  const auto restarted = [&](Communicator& of) {
+    RqvaeModel model(16, test::planted_options(), at::kCPU, Precision::kFloat32);
+    model.initialise(1);
+    const at::Tensor books = model.quantizer().codebooks();
+    books.narrow(1, 3, 13).fill_(1e3);
+    AdamW optimizer(model.parameters(), {});
+    const Range own = lanes.places_of_rank(of.rank(), of.size());
+    restart_unused_codes(model, optimizer, rows.narrow(0, own.begin, own.size()), lanes, 2, 5, of);
+    return books.clone();
+  };
+  const at::Tensor books = restarted(world);
+  EXPECT_LT((books - restarted(*single)).abs().max().item<float>(), 1e-5);
+  EXPECT_EQ(books.eq(1e3).any().item<bool>(), false);
+  world.require_equal(bytes_of(books.contiguous()), "restarted codes");
 }
 
 TEST(Rqvae, RanksHaveTheSameCodes) {

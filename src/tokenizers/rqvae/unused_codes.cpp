@@ -34,60 +34,60 @@ std::vector<std::int64_t> drawn_places(std::int64_t items, std::size_t count, st
   return places;
 }
 
+/// What the items at `places` have left at a level, [places, dim] float64 on the host: every rank fills in
+/// its own, the sum is everyone's.
+at::Tensor residuals_at(const RqvaeModel& model, const at::Tensor& rows, const at::Tensor& codes, Range own,
+                        const std::vector<std::int64_t>& places, std::int64_t level, Communicator& world) {
+  std::vector<std::int64_t> mine, at_row;
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    if (places[i] < own.begin || places[i] >= own.end) continue;
+    mine.push_back(places[i] - own.begin);
+    at_row.push_back(static_cast<std::int64_t>(i));
+  }
+  const at::Tensor residuals =
+      at::zeros({static_cast<std::int64_t>(places.size()), model.quantizer().options().dim}, at::kDouble);
+  if (!mine.empty()) {
+    const at::Tensor chosen = index_on(mine, rows.device());
+    const at::Tensor codes_of = codes.index_select(0, chosen);
+    at::Tensor left = model.latent(rows.index_select(0, chosen));
+    for (std::int64_t before = 0; before < level; ++before) {
+      left = left - model.quantizer().codebook(before).index_select(0, codes_of.select(1, before));
+    }
+    residuals.index_copy_(0, index_on(at_row, at::kCPU), left.cpu().to(at::kDouble));
+  }
+  sum_over_ranks(residuals, world);
+  return residuals;
+}
+
 }  // namespace
 
-std::int64_t restart_unused_codes(RqvaeModel& model, AdamW& optimizer, const at::Tensor& rows,
-                                  const ItemLanes& lanes, std::int64_t epoch, std::uint64_t seed,
-                                  Communicator& world) {
+void restart_unused_codes(RqvaeModel& model, AdamW& optimizer, const at::Tensor& rows, const ItemLanes& lanes,
+                          std::int64_t epoch, std::uint64_t seed, Communicator& world) {
   const at::NoGradGuard no_gradients;
-  const ResidualQuantizerOptions& shape = model.quantizer().options();
+  const ResidualQuantizer& quantizer = model.quantizer();
   const Range own = lanes.places_of_rank(world.rank(), world.size());
-  const at::Tensor codes = model.encode(rows).codes.cpu();
-  const at::Tensor codebooks = model.quantizer().codebooks();
-  const ParameterStore::Entry& entry = model.parameters().entries()[model.quantizer().parameter()];
-  const auto moments = [&](const at::Tensor& flat) {
-    return flat.narrow(0, entry.offset, entry.count).view(entry.shape);
-  };
-  const at::Tensor moved = codebooks.clone();
-  std::int64_t restarted = 0;
-  for (std::int64_t level = 0; level < shape.levels; ++level) {
+  const at::Tensor codes = model.encode(rows).codes;
+  const ParameterStore::Entry& entry = model.parameters().entries()[quantizer.parameter()];
+  const at::Tensor moved = quantizer.codebooks().clone();  // later levels are given what the old codes leave
+  for (std::int64_t level = 0; level < quantizer.options().levels; ++level) {
     const at::Tensor counts =
-        at::bincount(codes.select(1, level).contiguous(), {}, shape.codes).to(at::kDouble);
+        at::bincount(codes.select(1, level), {}, quantizer.options().codes).to(at::kCPU, at::kDouble);
     sum_over_ranks(counts, world);
     std::vector<std::int64_t> unused = unused_codes(counts);
     if (unused.empty()) continue;
     const std::vector<std::int64_t> places =
         drawn_places(lanes.items(), unused.size(), restart_key(seed, epoch, level));
     unused.resize(places.size());
-    // Every rank fills in the places that are its own.
-    std::vector<std::int64_t> mine, at_row;
-    for (std::size_t i = 0; i < places.size(); ++i) {
-      if (places[i] < own.begin || places[i] >= own.end) continue;
-      mine.push_back(places[i] - own.begin);
-      at_row.push_back(static_cast<std::int64_t>(i));
-    }
-    const at::Tensor residuals =
-        at::zeros({static_cast<std::int64_t>(places.size()), shape.dim}, at::kDouble);
-    if (!mine.empty()) {
-      const at::Tensor chosen = index_on(mine, rows.device());
-      at::Tensor left = model.latent(rows.index_select(0, chosen));
-      const at::Tensor codes_of = codes.index_select(0, chosen.cpu()).to(rows.device());
-      for (std::int64_t before = 0; before < level; ++before) {
-        left = left - codebooks.select(0, before).index_select(0, codes_of.select(1, before));
-      }
-      residuals.index_copy_(0, index_on(at_row, at::kCPU), left.cpu().to(at::kDouble));
-    }
-    sum_over_ranks(residuals, world);
     const at::Tensor into = index_on(unused, rows.device());
-    moved.select(0, level).index_copy_(0, into, residuals.to(rows.device(), at::kFloat));
+    moved.select(0, level).index_copy_(
+        0, into, residuals_at(model, rows, codes, own, places, level, world).to(rows.device(), at::kFloat));
     for (const at::Tensor& flat : {optimizer.exp_avg(), optimizer.exp_avg_sq()}) {
-      moments(flat).select(0, level).index_fill_(0, into, 0);
+      const at::Tensor moments = flat.narrow(0, entry.offset, entry.count).view(entry.shape);
+      moments.select(0, level).index_fill_(0, into, 0);
     }
-    restarted += static_cast<std::int64_t>(unused.size());
   }
-  codebooks.copy_(moved);
+  quantizer.codebooks().copy_(moved);
   model.parameters().refresh_compute();
-  return restarted;
 }
 
 }  // namespace genrec
