@@ -2,6 +2,7 @@
 #define EIGEN_DONT_PARALLELIZE
 #include "tokenizers/cid/spectral.h"
 
+#include <ATen/Parallel.h>
 #include <Spectra/SymEigsSolver.h>
 
 #include <Eigen/Dense>
@@ -19,6 +20,9 @@ using Matrix = Eigen::MatrixXd;
 using Vector = Eigen::VectorXd;
 
 constexpr Eigen::Index kDense = 300;  ///< nodes up to which a dense solver is quicker and surer
+constexpr double kRestarts = 300;     ///< of one solver, at most
+constexpr double kFewRestarts = 10;   ///< not worth a narrow space
+constexpr std::int64_t kRowsOfThread = 2048;
 
 /// The normalised adjacency D^-1/2 W D^-1/2 of a graph without isolated nodes. Each component has one
 /// eigenvector of eigenvalue 1, sqrt(degree) on its nodes; these are known and moved to -1, because Lanczos
@@ -43,18 +47,23 @@ class DeflatedAdjacency {
 
   [[nodiscard]] Eigen::Index rows() const { return graph_.size(); }
   [[nodiscard]] Eigen::Index cols() const { return graph_.size(); }
+  /// Each counted from both ends.
+  [[nodiscard]] std::int64_t edges() const { return graph_.offsets.back(); }
   void perform_op(const double* x, double* y) const {
     Vector along = Vector::Zero(count_);
     scaled_ = Eigen::Map<const Vector>(x, rows()).cwiseQuotient(root_degree_);
     for (Eigen::Index i = 0; i < rows(); ++i) along[part(i)] += known_[i] * x[i];
-    for (Eigen::Index i = 0; i < rows(); ++i) {
-      double sum = 0;
-      for (std::int64_t e = begin(i); e < begin(i + 1); ++e) {
-        const auto edge = static_cast<std::size_t>(e);
-        sum += graph_.weights[edge] * scaled_[graph_.neighbours[edge]];
+    // A row is one thread's, so the sums do not depend on their number.
+    at::parallel_for(0, rows(), kRowsOfThread, [&](std::int64_t first, std::int64_t last) {
+      for (Eigen::Index i = first; i < last; ++i) {
+        double sum = 0;
+        for (std::int64_t e = begin(i); e < begin(i + 1); ++e) {
+          const auto edge = static_cast<std::size_t>(e);
+          sum += graph_.weights[edge] * scaled_[graph_.neighbours[edge]];
+        }
+        y[i] = sum / root_degree_[i] - 2 * known_[i] * along[part(i)];
       }
-      y[i] = sum / root_degree_[i] - 2 * known_[i] * along[part(i)];
-    }
+    });
   }
   [[nodiscard]] Matrix dense() const {
     Matrix result(rows(), rows());
@@ -85,8 +94,20 @@ class DeflatedAdjacency {
   mutable Vector scaled_;
 };
 
-/// The eigenvectors of the `wanted` largest eigenvalues, fewer when the solver finds no more.
-Matrix leading_vectors(DeflatedAdjacency& adjacency, Eigen::Index wanted) {
+/// Lanczos, which can say what it has before it converges.
+class Lanczos : public Spectra::SymEigsSolver<DeflatedAdjacency> {
+ public:
+  using Spectra::SymEigsSolver<DeflatedAdjacency>::SymEigsSolver;
+  /// The best approximations that its space holds.
+  [[nodiscard]] Eigen::MatrixXd ritz_vectors() const {
+    const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> ritz(m_fac.matrix_H());
+    return m_fac.matrix_V() * ritz.eigenvectors().rightCols(m_nev);
+  }
+};
+
+/// The eigenvectors of the `wanted` largest eigenvalues; approximations where `visits` of edges do not
+/// suffice: clusters need directions, not digits.
+Matrix leading_vectors(DeflatedAdjacency& adjacency, Eigen::Index wanted, double visits) {
   const Eigen::Index n = adjacency.rows();
   if (n <= std::max(kDense, 3 * wanted)) {
     return Eigen::SelfAdjointEigenSolver<Matrix>(adjacency.dense()).eigenvectors().rightCols(wanted);
@@ -97,18 +118,23 @@ Matrix leading_vectors(DeflatedAdjacency& adjacency, Eigen::Index wanted) {
   for (Eigen::Index i = 0; i < n; ++i) start[i] = 0.5 + stream.uniform();
   struct Attempt {
     Eigen::Index space;
-    Eigen::Index restarts;
     double tolerance;
   };
   Matrix found;
-  for (const Attempt& attempt : {Attempt{3 * wanted, 300, 1e-8}, Attempt{8 * wanted, 300, 1e-6}}) {
-    Spectra::SymEigsSolver<DeflatedAdjacency> solver(adjacency, wanted,
-                                                     std::min(n, std::max<Eigen::Index>(attempt.space, 20)));
+  for (const Attempt& attempt : {Attempt{3 * wanted, 1e-8}, Attempt{8 * wanted, 1e-6}}) {
+    const Eigen::Index space = std::min(n, std::max<Eigen::Index>(attempt.space, 20));
+    // Each restart needs this many products, and each product visits all edges.
+    const double products = static_cast<double>(space - wanted);
+    const double affordable = visits / static_cast<double>(adjacency.edges()) / products;
+    const bool is_last = attempt.space == 8 * wanted;
+    if (!is_last && affordable < kFewRestarts) continue;
+    Lanczos solver(adjacency, wanted, space);
     solver.init(start.data());
+    const auto restarts = static_cast<Eigen::Index>(std::clamp(affordable, 1.0, kRestarts));
     const Eigen::Index converged =
-        solver.compute(Spectra::SortRule::LargestAlge, attempt.restarts, attempt.tolerance);
-    if (converged > found.cols()) found = solver.eigenvectors(converged);
-    if (found.cols() >= wanted) break;
+        solver.compute(Spectra::SortRule::LargestAlge, restarts, attempt.tolerance);
+    if (converged == wanted) return solver.eigenvectors(wanted);
+    found = solver.ritz_vectors();
   }
   return found;
 }
@@ -157,7 +183,7 @@ std::vector<std::int32_t> dealt(const std::vector<std::int32_t>& component, std:
 }
 
 /// Clusters a graph in which every node has an edge.
-std::vector<std::int32_t> connected_clusters(const ItemGraph& graph, std::int32_t clusters) {
+std::vector<std::int32_t> connected_clusters(const ItemGraph& graph, std::int32_t clusters, double visits) {
   std::vector<std::int32_t> labels(static_cast<std::size_t>(graph.size()));
   if (graph.size() <= clusters) {
     std::iota(labels.begin(), labels.end(), 0);
@@ -167,7 +193,7 @@ std::vector<std::int32_t> connected_clusters(const ItemGraph& graph, std::int32_
   const std::int32_t count = 1 + *std::max_element(component.begin(), component.end());
   if (count >= clusters) return dealt(component, count, clusters);
   DeflatedAdjacency adjacency(graph, component, count);
-  const Matrix more = leading_vectors(adjacency, clusters - count);
+  const Matrix more = leading_vectors(adjacency, clusters - count, visits);
   Matrix embedding(graph.size(), count + more.cols());
   embedding << adjacency.known(), more;
   embedding.array().colwise() /= adjacency.root_degree().array();
@@ -212,7 +238,7 @@ std::vector<std::int32_t> components(const ItemGraph& graph) {
   return component;
 }
 
-std::vector<std::int32_t> spectral_clusters(const ItemGraph& graph, std::int32_t clusters) {
+std::vector<std::int32_t> spectral_clusters(const ItemGraph& graph, std::int32_t clusters, double visits) {
   if (clusters < 1) throw Error(ExitCode::kInternal, "spectral_clusters needs at least one cluster");
   std::vector<std::int32_t> connected;
   for (std::int32_t node = 0; node < graph.size(); ++node) {
@@ -220,7 +246,7 @@ std::vector<std::int32_t> spectral_clusters(const ItemGraph& graph, std::int32_t
   }
   std::vector<std::int32_t> labels(static_cast<std::size_t>(graph.size()), connected.empty() ? 0 : -1);
   if (connected.empty()) return labels;
-  const auto inner = connected_clusters(induced(graph, connected), clusters);
+  const auto inner = connected_clusters(induced(graph, connected), clusters, visits);
   for (std::size_t i = 0; i < connected.size(); ++i)
     labels[static_cast<std::size_t>(connected[i])] = inner[i];
   close_gaps(labels, clusters);
