@@ -36,7 +36,7 @@ def check_tokenizer(config):
     if value(config, "method") not in ("tiger", "letter"):
         return
     for key, expected in (("hidden", "2048,1024,512,256,128,64"), ("epochs", "20000"), ("eval-every", "2000"),
-                          ("restart-every", "0")):
+                          ("restart-every", "0"), ("keep-best", "true")):
         if value(config, key) != expected:
             raise SystemExit(f"FAILED: {config.name}: {key} = {value(config, key)}, expected {expected}")
 

@@ -50,9 +50,10 @@ struct RqvaeOptions {
   double warmup = 0;                  ///< below 1: fraction of the steps, else steps
   double clip = 0;                    ///< largest gradient norm; 0: none
   std::int64_t eval_every = 10;  ///< epochs between measurements of collisions and usage; 0: only at the end
-  /// Takes the weights of fewest collisions, then of lowest loss, among the epochs that eval_every divides;
-  /// those of the end where there is no such epoch. false: those of the end.
-  bool keep_best = true;
+  /// Takes the weights of fewest collisions, then of lowest loss, among the epochs that eval_every divides
+  /// (as LC-Rec and LETTER do); those of the end where there is no such epoch. false: those of the end. Early
+  /// codebooks may have fewest collisions and idle codes.
+  bool keep_best = false;
   std::uint64_t seed = 42;
 
   // The identifiers.

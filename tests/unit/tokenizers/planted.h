@@ -36,6 +36,7 @@ inline Embeddings planted_embeddings(std::int64_t rows, std::int64_t clusters, s
 inline RqvaeOptions planted_options() {
   RqvaeOptions options;
   options.restart_every = 0;
+  options.keep_best = true;
   options.levels = 3;
   options.codes = 16;
   options.dim = 4;

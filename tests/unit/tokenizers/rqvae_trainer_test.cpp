@@ -180,6 +180,22 @@ TEST(RqvaeTrainer, KeepsTheMeasuredWeightsOfFewestCollisions) {
   EXPECT_EQ(t.trainer.measure().collision_rate, best);
 }
 
+TEST(RqvaeTrainer, TakesTheLastWeightsUnlessToldOtherwise) {
+  const Embeddings embeddings = planted_embeddings(120, 12, 1);
+  RqvaeOptions options = planted_options();
+  options.keep_best = RqvaeOptions().keep_best;
+  options.eval_every = 2;
+  options.epochs = 5;
+  Training t(embeddings, nullptr, options);
+  std::int64_t measurements = 0;
+  RqvaeHooks hooks;
+  hooks.on_measurement = [&](const RqvaeMeasurement&) { ++measurements; };
+  ASSERT_TRUE(t.trainer.run(hooks));
+  EXPECT_EQ(measurements, 3);
+  EXPECT_EQ(t.trainer.best_score().epoch, 5);
+  EXPECT_EQ(t.trainer.best_score().collision_rate, t.trainer.measure().collision_rate);
+}
+
 TEST(RqvaeTrainer, ALossThatIsNoNumberIsAnError) {
   const Embeddings embeddings = planted_embeddings(60, 6, 1);
   RqvaeOptions options = planted_options();
