@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <limits>
 
 #include "base/error.h"
 
@@ -20,13 +21,37 @@ std::size_t position_of(std::uint64_t key) {
   return static_cast<std::uint32_t>(key);
 }
 
-/// The least `count` keys in front, in order.
+float score_of(std::uint64_t key) {
+  const auto ascending = ~static_cast<std::uint32_t>(key >> 32);
+  return std::bit_cast<float>((ascending >> 31) != 0 ? ascending & 0x7fffffffU : ~ascending);
+}
+
+/// Leaves the least `count` keys, the largest of them last.
+void keep_front(std::vector<std::uint64_t>& keys, std::size_t count) {
+  std::nth_element(keys.begin(), keys.begin() + static_cast<std::ptrdiff_t>(count) - 1, keys.end());
+  keys.resize(count);
+}
+
+/// The least `count` keys, in order.
 void sort_front(std::vector<std::uint64_t>& keys, std::size_t count) {
-  if (count < keys.size()) {
-    std::nth_element(keys.begin(), keys.begin() + static_cast<std::ptrdiff_t>(count), keys.end());
-    keys.resize(count);
-  }
+  if (count < keys.size()) keep_front(keys, count);
   std::sort(keys.begin(), keys.end());
+}
+
+float not_nan(float score) {
+  if (std::isnan(score))
+    throw Error(ExitCode::kInternal, "beam search: a score of the model is not a number");
+  return score;
+}
+
+constexpr std::size_t kBlock = 64;  ///< candidates that are looked at together
+
+/// How many of `n` scores, each raised by `base`, lie above a bound; one that is no number counts.
+std::size_t count_above(const float* scores, std::size_t n, float base, float bound) {
+  // Integers, so that the compiler may take several at once.
+  std::uint32_t above = 0;
+  for (std::size_t i = 0; i < n; ++i) above += static_cast<std::uint32_t>(!(base + scores[i] <= bound));
+  return above;
 }
 
 }  // namespace
@@ -83,22 +108,39 @@ void BeamSearch::advance_sequence(std::int32_t sequence, std::size_t first_row, 
   const bool exact = options_.stopping == Stopping::kExact;
   const auto beams = static_cast<std::size_t>(options_.beams);
   const auto first = static_cast<std::size_t>(offsets_[first_row]);
+  const std::size_t wanted = exact ? beams : 2 * beams;
+  // Almost all candidates of a large catalogue lie below the best so far: blocks without a better one are
+  // passed over.
+  float bound = -std::numeric_limits<float>::infinity();
+  bool bounded = false;
   keys_.clear();
   for (std::size_t row = first_row; row < last_row; ++row) {
+    const float base = rows_.log_probability[row];
+    auto c = static_cast<std::size_t>(offsets_[row]);
     const auto end = static_cast<std::size_t>(offsets_[row + 1]);
-    for (auto c = static_cast<std::size_t>(offsets_[row]); c < end; ++c) {
-      const float sum = rows_.log_probability[row] + log_probabilities[c];
-      if (std::isnan(sum))
-        throw Error(ExitCode::kInternal, "beam search: a score of the model is not a number");
-      // The exact search has no reason to turn a finished sequence away; live beams compete among themselves.
-      if (exact && candidates_[c] == kEndToken) {
-        keep(sequence, row, sum);
-      } else {
-        keys_.push_back(packed(sum, c - first));
+    // The exact search has no reason to turn a finished sequence away; live beams compete among themselves.
+    // The end token is the lowest one.
+    if (exact && c < end && candidates_[c] == kEndToken) {
+      keep(sequence, row, not_nan(base + log_probabilities[c++]));
+    }
+    while (c < end) {
+      const std::size_t block_end = std::min(end, c + kBlock);
+      if (bounded && count_above(log_probabilities.data() + c, block_end - c, base, bound) == 0) {
+        c = block_end;
+        continue;
+      }
+      for (; c < block_end; ++c) {
+        const float sum = not_nan(base + log_probabilities[c]);
+        if (!bounded || sum > bound) keys_.push_back(packed(sum, c - first));
+      }
+      if (keys_.size() >= 4 * wanted) {
+        keep_front(keys_, wanted);
+        bound = score_of(keys_.back());
+        bounded = true;
       }
     }
   }
-  sort_front(keys_, exact ? beams : 2 * beams);
+  sort_front(keys_, wanted);
 
   const std::size_t next_first = next.token.size();
   for (std::size_t rank = 0; rank < keys_.size() && next.token.size() - next_first < beams; ++rank) {

@@ -75,7 +75,6 @@ PrefixTrie::PrefixTrie(std::span<const std::int64_t> offsets, std::span<const To
     throw Error(ExitCode::kInternal, "prefix tree: items need identifiers of tokens above the end token");
   }
   automaton_.max_steps = longest + 1;
-  items_.reserve(static_cast<std::size_t>(identifiers.items()));
   item_begin_.assign(1, 0);
 
   // A copy in the order of the identifiers: what follows reads memory from front to back.
@@ -87,21 +86,42 @@ PrefixTrie::PrefixTrie(std::span<const std::int64_t> offsets, std::span<const To
     std::copy(identifier.begin(), identifier.end(), sorted_tokens.begin() + sorted_offsets[i]);
     sorted_offsets[i + 1] = sorted_offsets[i] + static_cast<std::int64_t>(identifier.size());
   }
-  add_levels({sorted_offsets, sorted_tokens}, order);
+  const Identifiers sorted{sorted_offsets, sorted_tokens};
+  reserve_levels(sorted);
+  add_levels(sorted, order);
+}
+
+void PrefixTrie::reserve_levels(const Identifiers& sorted) {
+  std::size_t nodes = 1, ends = 0;
+  std::span<const TokenId> before;
+  for (ItemId i = 0; i < sorted.items(); ++i) {
+    const auto identifier = sorted.of(i);
+    const auto differs = std::ranges::mismatch(before, identifier);
+    nodes += static_cast<std::size_t>(identifier.end() - differs.in2);
+    if (differs.in1 != before.end() || differs.in2 != identifier.end()) ++ends;
+    before = identifier;
+  }
+  check_node_count(nodes);
+  automaton_.begin.reserve(nodes + 1);
+  item_begin_.reserve(nodes + 1);
+  automaton_.token.reserve(nodes - 1 + ends);
+  automaton_.target.reserve(nodes - 1 + ends);
+  items_.reserve(static_cast<std::size_t>(sorted.items()));
 }
 
 void PrefixTrie::add_levels(const Identifiers& sorted, std::span<const ItemId> order) {
   // Nodes are numbered level by level; each stands for a run of items with a common prefix. Items that end at
   // a node leave the runs.
   std::vector<std::int32_t> rest(order.size()), longer;
+  longer.reserve(order.size());
   std::iota(rest.begin(), rest.end(), 0);
-  std::vector<std::size_t> run_ends{rest.size()}, next_ends;
-  std::size_t nodes = 1;
+  std::vector<std::uint32_t> run_ends{static_cast<std::uint32_t>(rest.size())}, next_ends;
+  std::int32_t nodes = 1;
   for (std::int64_t depth = 0; !run_ends.empty(); ++depth) {
     next_ends.clear();
     longer.clear();
     std::size_t i = 0;
-    for (const std::size_t run_end : run_ends) {
+    for (const std::uint32_t run_end : run_ends) {
       const std::size_t run_begin = i;
       for (; i < run_end && sorted.length(rest[i]) == depth; ++i) {
         items_.push_back(order[static_cast<std::size_t>(rest[i])]);
@@ -110,14 +130,14 @@ void PrefixTrie::add_levels(const Identifiers& sorted, std::span<const ItemId> o
       for (TokenId before = -1; i < run_end; ++i) {
         const TokenId token = sorted.at(rest[i], depth);
         if (token != before) {
-          if (before != -1) next_ends.push_back(longer.size());
-          check_node_count(nodes + 1);
-          add_edge(token, static_cast<std::int32_t>(nodes++));
+          if (before != -1) next_ends.push_back(static_cast<std::uint32_t>(longer.size()));
+          add_edge(token, nodes++);
           before = token;
         }
         longer.push_back(rest[i]);
       }
-      if (longer.size() > (next_ends.empty() ? 0 : next_ends.back())) next_ends.push_back(longer.size());
+      const auto end = static_cast<std::uint32_t>(longer.size());
+      if (end > (next_ends.empty() ? 0 : next_ends.back())) next_ends.push_back(end);
       automaton_.begin.push_back(static_cast<std::int64_t>(automaton_.token.size()));
       item_begin_.push_back(static_cast<std::int64_t>(items_.size()));
     }

@@ -39,6 +39,8 @@ class PrefixTrie {
 
  private:
   struct Identifiers;
+  /// Memory for exactly what add_levels() adds: growing vectors would need twice as much.
+  void reserve_levels(const Identifiers& sorted);
   void add_levels(const Identifiers& sorted, std::span<const ItemId> order);
   void add_edge(TokenId token, std::int32_t target);
 

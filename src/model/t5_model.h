@@ -69,7 +69,7 @@ class T5Model {
                                        std::span<const std::int32_t> parents,
                                        std::span<const std::int32_t> sequences) const;
   /// log p(token | row) for candidates[offsets[r] .. offsets[r+1]) of every row r, normalised over the whole
-  /// vocabulary. `out` has offsets.back() elements.
+  /// vocabulary; a row's candidates ascend. `out` has offsets.back() elements.
   void score(const at::Tensor& hidden, std::span<const std::int64_t> offsets,
              std::span<const TokenId> candidates, std::span<float> out) const;
 

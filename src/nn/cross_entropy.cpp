@@ -215,10 +215,13 @@ void log_probabilities(const at::Tensor& hidden, const at::Tensor& weight,
           for (std::int64_t row = 0; row < count; ++row) {
             sums.add(block, row, elements<T>(tile) + row * width, width, 1);
             const auto r = static_cast<std::size_t>(begin + row);
-            for (std::int64_t j = offsets[r]; j < offsets[r + 1]; ++j) {
-              const std::int64_t token = candidates[static_cast<std::size_t>(j)] - first;
-              if (token >= 0 && token < width)
-                out[static_cast<std::size_t>(j)] = value_at(tile, row * width + token);
+            const auto own = candidates.begin() + offsets[r], end = candidates.begin() + offsets[r + 1];
+            TORCH_INTERNAL_ASSERT_DEBUG_ONLY(std::is_sorted(own, end));
+            const auto last = static_cast<TokenId>(first + width);
+            for (auto j = std::lower_bound(own, end, static_cast<TokenId>(first)); j != end && *j < last;
+                 ++j) {
+              out[static_cast<std::size_t>(j - candidates.begin())] =
+                  value_at(tile, row * width + (*j - first));
             }
           }
         });

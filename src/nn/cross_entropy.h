@@ -16,6 +16,7 @@ namespace genrec {
                                        const at::Tensor& dweight);
 
 /// log softmax(hidden weight^T)[row, candidates[j]] for j in offsets[row] .. offsets[row + 1], into `out`.
+/// The candidates of a row ascend.
 void log_probabilities(const at::Tensor& hidden, const at::Tensor& weight,
                        std::span<const std::int64_t> offsets, std::span<const TokenId> candidates,
                        std::span<float> out);

@@ -146,28 +146,61 @@ std::vector<Scored> level_search(const std::vector<Sequence>& sequences, std::in
 }
 
 /// With fixed lengths all three stopping rules are one search; equal scores go to the lower beam, then token.
-TEST(BeamSearch, FixedLengthsAreLevelByLevelSearch) {
-  for (const bool ties : {false, true}) {
-    for (std::uint64_t seed = 0; seed < 40; ++seed) {
-      const auto sequences = random_sequences(60, 4, 4, 5, seed);
-      const PrefixTrie trie = trie_of(sequences);
-      const ScoreTable table(seed, ties);
-      for (const Stopping stopping : {Stopping::kExact, Stopping::kFirstFinished, Stopping::kCurrentLength}) {
-        const auto found = searched(trie.automaton(), 2, table, {.beams = 5, .stopping = stopping});
-        for (std::int32_t s = 0; s < 2; ++s) {
-          const auto expected = level_search(sequences, s, table, 5);
-          const auto& mine = found[static_cast<std::size_t>(s)];
-          ASSERT_EQ(mine.size(), expected.size());
-          for (std::size_t h = 0; h < mine.size(); ++h) {
-            EXPECT_EQ(mine[h].tokens, expected[h].tokens)
-                << "seed " << seed << (ties ? " ties" : "") << " place " << h;
-            EXPECT_FLOAT_EQ(mine[h].log_probability, expected[h].score);
-            EXPECT_FLOAT_EQ(mine[h].score, expected[h].score / 5);
-          }
-        }
+void expect_level_search(const std::vector<Sequence>& sequences, const ScoreTable& table, std::int32_t beams,
+                         const std::string& what) {
+  const PrefixTrie trie = trie_of(sequences);
+  const auto tokens = static_cast<float>(sequences.front().size() + 1);
+  for (const Stopping stopping : {Stopping::kExact, Stopping::kFirstFinished, Stopping::kCurrentLength}) {
+    const auto found = searched(trie.automaton(), 2, table, {.beams = beams, .stopping = stopping});
+    for (std::int32_t s = 0; s < 2; ++s) {
+      const auto expected = level_search(sequences, s, table, static_cast<std::size_t>(beams));
+      const auto& mine = found[static_cast<std::size_t>(s)];
+      ASSERT_EQ(mine.size(), expected.size());
+      for (std::size_t h = 0; h < mine.size(); ++h) {
+        EXPECT_EQ(mine[h].tokens, expected[h].tokens) << what << " place " << h;
+        EXPECT_FLOAT_EQ(mine[h].log_probability, expected[h].score);
+        EXPECT_FLOAT_EQ(mine[h].score, expected[h].score / tokens);
       }
     }
   }
+}
+
+TEST(BeamSearch, FixedLengthsAreLevelByLevelSearch) {
+  for (const bool ties : {false, true}) {
+    for (std::uint64_t seed = 0; seed < 40; ++seed) {
+      expect_level_search(random_sequences(60, 4, 4, 5, seed), ScoreTable(seed, ties), 5,
+                          "seed " + std::to_string(seed) + (ties ? " ties" : ""));
+    }
+  }
+}
+
+/// Nodes with hundreds of tokens, most of them too bad to be looked at one by one.
+TEST(BeamSearch, WideNodesAreLevelByLevelSearch) {
+  for (const bool ties : {false, true}) {
+    for (std::uint64_t seed = 0; seed < 4; ++seed) {
+      expect_level_search(random_sequences(3000, 2, 2, 300, seed), ScoreTable(seed, ties), 3,
+                          "seed " + std::to_string(seed) + (ties ? " ties" : ""));
+    }
+  }
+}
+
+/// What comes late in a wide node counts: the best tokens, and a score that is not a number.
+TEST(BeamSearch, WideNodesAreSearchedToTheirEnd) {
+  constexpr TokenId kLast = 1000;
+  std::vector<Sequence> sequences;
+  std::vector<float> rising;
+  for (TokenId token = kLast - 500; token <= kLast; ++token) {
+    sequences.push_back({token});
+    rising.push_back(static_cast<float>(token - kLast) - 0.5F);
+  }
+  const PrefixTrie trie = trie_of(sequences);
+  BeamSearch search(trie.automaton(), 1, {.beams = 2});
+  search.advance(rising);
+  EXPECT_THAT(std::vector(search.tokens().begin(), search.tokens().end()), ElementsAre(kLast, kLast - 1));
+  BeamSearch another(trie.automaton(), 1, {.beams = 2});
+  std::vector<float> falling(rising.rbegin(), rising.rend());
+  falling.back() = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_THROW(another.advance(falling), Error);
 }
 
 /// A table given by hand.
