@@ -3,69 +3,23 @@
 #include <algorithm>
 #include <cstdio>
 #include <string>
+#include <vector>
 
+#include "app/cost_model.h"
 #include "app/first_identifiers.h"
+#include "app/rate_probe.h"
 #include "base/progress.h"
-#include "base/stopwatch.h"
-#include "training/tasks.h"
+#include "model/t5_cost.h"
+#include "siit/regeneration.h"
 
 namespace genrec {
 namespace {
 
-/// A step reaches about this share of the rate of a large product (attention, norms, dropout and the
-/// optimiser take the rest).
-constexpr double kEfficiency = 0.5;
-constexpr int kSampledSamples = 2000;
-
-/// Multiply-adds x 2 of one forward pass.
-struct ForwardCost {
-  double per_source_token = 0, per_target_token = 0, per_target_output = 0;
-};
-
-ForwardCost forward_cost(const T5Config& c, double vocabulary, double source_length) {
-  const auto d = static_cast<double>(c.d_model), inner = static_cast<double>(c.inner()),
-             ff = static_cast<double>(c.d_ff);
-  const double ff_products = (c.gated_gelu ? 3 : 2) * 2 * d * ff;
-  const auto encoder = static_cast<double>(c.num_layers), decoder = static_cast<double>(c.num_decoder_layers);
-  return {encoder * (8 * d * inner + ff_products + 4 * source_length * inner) + decoder * 4 * d * inner,
-          decoder * (12 * d * inner + ff_products + 4 * source_length * inner), 2 * d * vocabulary};
-}
-
-/// Floating-point operations a second of a product at the model's typical shape.
-double product_rate(const Runtime& runtime) {
-  const auto type = runtime.precision == Precision::kBFloat16 ? at::kBFloat16 : at::kFloat;
-  const auto options = at::TensorOptions().device(runtime.device).dtype(type);
-  const at::Tensor a = at::ones({4096, 512}, options), b = at::ones({512, 1024}, options);
-  double best = 0;
-  for (int i = 0; i < 4; ++i) {
-    const Stopwatch watch;
-    const double used = at::mm(a, b).sum().to(at::kFloat).item<float>();
-    const double seconds = watch.seconds();
-    if (used > 0) best = std::max(best, 2.0 * 4096 * 512 * 1024 / seconds);
-  }
-  return best;
-}
-
-struct SampleLengths {
-  double source = 0, target = 0;
-};
-
-/// Mean lengths of this rank's validation samples; every rank gets the mean of all.
-SampleLengths measure_lengths(const Session& session, const Workspace& workspace,
-                              const TokenizedItems& items) {
-  const auto& o = session.options;
-  const RecommendationTask task(workspace.dataset().interactions, items, workspace.prompts(), o.data.history,
-                                o.run.seed);
-  std::vector<Sample> samples = evaluation_samples(workspace.dataset().interactions, Split::kValid);
-  if (samples.size() > kSampledSamples) samples.resize(kSampledSamples);
-  Seq2SeqBatch batch;
-  for (const Sample& sample : samples) task.append(sample, evaluation_round(Split::kValid), batch);
-  Communicator& world = session.mpi.world();
-  const double count =
-      std::max(1.0, static_cast<double>(world.sum(static_cast<std::int64_t>(samples.size()))));
-  return {static_cast<double>(world.sum(batch.source.size())) / count,
-          static_cast<double>(world.sum(batch.target.size())) / count};
-}
+/// The link that is assumed where one rank measures none and none is given: 100 Gbit/s Ethernet.
+constexpr double kAssumedBytesPerSecond = 12.5e9, kAssumedLatency = 10e-6;
+/// Of an item on every rank beside its text: four tokens and an offset, three times (symbols, tokens, a
+/// sorted copy), and about 50 bytes of the tree's nodes.
+constexpr double kItemBytes = 120;
 
 std::string gib(double bytes) {
   char text[32];
@@ -73,116 +27,208 @@ std::string gib(double bytes) {
   return text;
 }
 
-double parameter_count(const T5Config& c) {
-  const auto d = static_cast<double>(c.d_model), inner = static_cast<double>(c.inner());
-  const double layer = 4 * d * inner + (c.gated_gelu ? 3 : 2) * d * static_cast<double>(c.d_ff);
-  return static_cast<double>(c.vocab_size) * d * (c.tied_head ? 1 : 2) +
-         layer * static_cast<double>(c.num_layers + c.num_decoder_layers) +
-         4 * d * inner * static_cast<double>(c.num_decoder_layers);
+std::string duration(double seconds) {
+  if (seconds <= 0) return "-";
+  if (seconds >= 10) return duration_text(seconds);
+  char text[32];
+  std::snprintf(text, sizeof(text), "%.2g s", seconds);
+  return text;
 }
 
-/// Bytes of a rank.
-struct Memory {
-  double training = 0;  ///< value, gradient and two moments of each parameter (and its bf16 copy)
-  double beside = 0;    ///< the recommender, which waits while its copy is aligned
-  double activations = 0;
+/// What the job works on: the dataset's size, or the one that section estimate names.
+struct Scale {
+  double users = 0, items = 0, samples = 0;  ///< samples: of an epoch of recommendation
+  double interactions = 0, text_bytes = 0;
 };
 
-Memory estimate_memory(const ProgramOptions& o, const T5Config& config, const Runtime& runtime,
-                       const SampleLengths& lengths, int ranks, bool is_siit) {
-  const double copy = runtime.precision == Precision::kBFloat16 ? 2 : 0, parameters = parameter_count(config);
-  const double part = static_cast<double>(o.train.batch) / ranks * (lengths.source + lengths.target);
-  const double tokens =
-      o.train.microbatch_tokens > 0 ? std::min(part, static_cast<double>(o.train.microbatch_tokens)) : part;
-  const double per_layer = 8 * static_cast<double>(config.d_model) + 5 * static_cast<double>(config.inner()) +
-                           2 * static_cast<double>(config.d_ff);
-  return {parameters * (16 + copy), is_siit && o.siit.iterations > 0 ? parameters * (8 + copy) : 0,
-          tokens * static_cast<double>(config.num_layers) * 4 * per_layer};
-}
-
-/// Seconds, with all ranks at work.
-struct Times {
-  std::int64_t samples = 0, items = 0;  ///< of an epoch of training; alignment takes each item twice
-  double sample = 0;                    ///< to train on one
-  double evaluate = 0, regenerate = 0;
-
-  [[nodiscard]] double epoch() const { return sample * static_cast<double>(samples); }
-  [[nodiscard]] double align_epoch() const { return sample * static_cast<double>(2 * items); }
-};
-
-Times estimate_times(const ProgramOptions& o, const Workspace& workspace, const TokenizedItems& items,
-                     const T5Config& config, const SampleLengths& lengths, double rate) {
-  const ForwardCost cost = forward_cost(config, static_cast<double>(config.vocab_size), lengths.source);
-  const double rows = 1 + o.decode.beams * static_cast<double>(items.max_length());
-  const double decode_user =
-      lengths.source * cost.per_source_token + rows * (cost.per_target_token + cost.per_target_output);
-  Times times;
-  for (const std::int32_t length : workspace.dataset().lengths) times.samples += training_samples(length);
-  times.items = items.items();
-  times.sample = 3 *
-                 (lengths.source * cost.per_source_token +
-                  lengths.target * (cost.per_target_token + cost.per_target_output)) /
-                 rate;
-  const std::int64_t users = o.eval.users > 0 ? o.eval.users : workspace.dataset().users();
-  times.evaluate = decode_user * static_cast<double>(users) / rate;
-  times.regenerate = decode_user * static_cast<double>(times.items) / rate;
-  return times;
+Scale scale_of(const EstimateOptions& estimate, const Workspace& workspace) {
+  const Dataset& dataset = workspace.dataset();
+  Scale scale{.users = static_cast<double>(dataset.users()),
+              .items = static_cast<double>(dataset.items()),
+              .interactions = static_cast<double>(dataset.interaction_count)};
+  for (const std::int32_t length : dataset.lengths)
+    scale.samples += static_cast<double>(training_samples(length));
+  for (const std::string& text : workspace.texts()) scale.text_bytes += static_cast<double>(text.size());
+  if (estimate.users > 0) {
+    const double more = static_cast<double>(estimate.users) / scale.users;
+    scale.users *= more;
+    scale.samples *= more;
+    scale.interactions *= more;
+  }
+  if (estimate.items > 0) {
+    scale.text_bytes *= static_cast<double>(estimate.items) / scale.items;
+    scale.items = static_cast<double>(estimate.items);
+  }
+  return scale;
 }
 
 /// Samples that a stage trains on: train.max-steps may end it early.
-double stage_samples(const TrainOptions& train, std::int64_t samples, std::int64_t epochs) {
-  const double all = static_cast<double>(samples) * static_cast<double>(epochs);
+double stage_samples(const TrainOptions& train, double samples, std::int64_t epochs) {
+  const double all = samples * static_cast<double>(epochs);
   const double most = static_cast<double>(train.max_steps) * static_cast<double>(train.batch);
   return train.max_steps > 0 ? std::min(all, most) : all;
 }
 
-double siit_seconds(const ProgramOptions& o, const Times& times) {
-  const auto stage = [&](std::int64_t samples, std::int64_t epochs) {
-    return times.sample * stage_samples(o.train, samples, epochs);
-  };
-  const double iteration = stage(2 * times.items, o.siit.align_epochs) + times.regenerate +
-                           stage(times.samples, o.siit.finetune_epochs) + times.evaluate;
-  return stage(times.samples, o.siit.warmup_epochs) + o.siit.iterations * iteration + 2 * times.evaluate;
-}
+/// All that the costs of a job follow from.
+struct Job {
+  const ProgramOptions& options;
+  T5Cost cost;
+  T5Config config;
+  MeasuredRates measured;
+  Scale scale;
+  double identifier = 0;  ///< longest, tokens
+  double copy_bytes = 0;  ///< of a weight's bf16 copy
+  bool is_siit = false;
 
-double train_seconds(const ProgramOptions& o, const Times& times) {
-  const double samples = stage_samples(o.train, times.samples, o.train.epochs);
-  const double epochs = samples / std::max(1.0, static_cast<double>(times.samples));
-  const double validations =
-      o.train.eval_every > 0 ? std::max(1.0, epochs / static_cast<double>(o.train.eval_every)) : 1;
-  return times.sample * samples + (validations + 1) * times.evaluate;
-}
-
-void print_dataset(const Dataset& dataset, const Times& times, const SampleLengths& lengths) {
-  std::printf("dataset      %s: %ld users, %ld items, %ld interactions, %ld training samples\n",
-              dataset.name.c_str(), static_cast<long>(dataset.users()), static_cast<long>(dataset.items()),
-              static_cast<long>(dataset.interaction_count), static_cast<long>(times.samples));
-  std::printf("samples      %.1f source and %.1f target tokens on average\n", lengths.source, lengths.target);
-}
-
-void print_memory(const Memory& memory) {
-  const std::string beside =
-      memory.beside > 0 ? ", a second model during alignment " + gib(memory.beside) : std::string();
-  std::printf("memory       about %s a rank (weights and optimiser %s%s, activations %s)\n",
-              gib(memory.training + memory.beside + memory.activations).c_str(), gib(memory.training).c_str(),
-              beside.c_str(), gib(memory.activations).c_str());
-}
-
-void print_times(const ProgramOptions& o, const Times& times, bool is_siit) {
-  std::printf("time         epoch %s, evaluation %s", duration_text(times.epoch()).c_str(),
-              duration_text(times.evaluate).c_str());
-  if (is_siit) {
-    std::printf(", alignment epoch %s, regeneration %s", duration_text(times.align_epoch()).c_str(),
-                duration_text(times.regenerate).c_str());
+  [[nodiscard]] StageWork training(const std::string& name, double samples, SequenceLengths lengths) const {
+    return {.name = name,
+            .kind = StageKind::kTraining,
+            .units = samples,
+            .flop_per_unit = cost.train(lengths),
+            .batch = static_cast<double>(options.train.batch)};
   }
-  std::printf("; whole run about %s\n",
-              duration_text(is_siit ? siit_seconds(o, times) : train_seconds(o, times)).c_str());
+  [[nodiscard]] StageWork evaluation(double times) const {
+    const double users = options.eval.users > 0 ? static_cast<double>(options.eval.users) : scale.users;
+    return {.name = "evaluation",
+            .kind = StageKind::kSearch,
+            .units = times * users,
+            .flop_per_unit = cost.search(measured.recommendation.source, options.decode.beams, identifier)};
+  }
+  [[nodiscard]] std::vector<StageWork> siit_stages() const;
+  [[nodiscard]] std::vector<StageWork> train_stages() const;
+  [[nodiscard]] std::vector<StageWork> stages() const { return is_siit ? siit_stages() : train_stages(); }
+  [[nodiscard]] double memory(int ranks) const;
+};
+
+std::vector<StageWork> Job::siit_stages() const {
+  const SiitOptions& siit = options.siit;
+  const auto iterations = static_cast<double>(siit.iterations);
+  const bool greedy = siit.strategy.starts_with("greedy");
+  const double candidates = greedy ? 1 : siit.candidates;
+  std::vector<StageWork> stages{training(
+      "warm-up", stage_samples(options.train, scale.samples, siit.warmup_epochs), measured.recommendation)};
+  if (siit.iterations > 0) {
+    stages.push_back(training("alignment",
+                              iterations * stage_samples(options.train, 2 * scale.items, siit.align_epochs),
+                              measured.alignment));
+    stages.push_back(
+        {.name = "regeneration",
+         .kind = StageKind::kSearch,
+         .units = iterations * scale.items,
+         .flop_per_unit = cost.search(measured.title_prompt, candidates, identifier),
+         .bytes_per_unit = 4 * (1 + candidates * (2 + identifier)),  // as regeneration.cpp sends them
+         .block = static_cast<double>(RegenerationOptions().block)});
+    stages.push_back(
+        {.name = "assignment", .kind = StageKind::kAssignment, .units = iterations * scale.items});
+    stages.push_back(training("fine-tuning",
+                              iterations * stage_samples(options.train, scale.samples, siit.finetune_epochs),
+                              measured.recommendation));
+  }
+  stages.push_back(evaluation(2 + iterations));  // after the warm-up, after each iteration, the test
+  return stages;
+}
+
+std::vector<StageWork> Job::train_stages() const {
+  const double samples = stage_samples(options.train, scale.samples, options.train.epochs);
+  const double epochs = samples / std::max(1.0, scale.samples);
+  const double validations = options.train.eval_every > 0
+                                 ? std::max(1.0, epochs / static_cast<double>(options.train.eval_every))
+                                 : 1;
+  return {training("training", samples, measured.recommendation), evaluation(validations + 1)};
+}
+
+/// Bytes of a rank.
+double Job::memory(int ranks) const {
+  // Value, gradient and two moments of each weight; value and gradient of the recommender that waits during
+  // alignment.
+  const bool waits = is_siit && options.siit.iterations > 0;
+  const double weights = cost.parameters() * (16 + copy_bytes + (waits ? 8 + copy_bytes : 0));
+  const double part = static_cast<double>(options.train.batch) / ranks *
+                      (measured.recommendation.source + measured.recommendation.target);
+  const double tokens = options.train.microbatch_tokens > 0
+                            ? std::min(part, static_cast<double>(options.train.microbatch_tokens))
+                            : part;
+  const double per_layer = 8 * static_cast<double>(config.d_model) + 5 * static_cast<double>(config.inner()) +
+                           2 * static_cast<double>(config.d_ff);
+  const double activations = tokens * static_cast<double>(config.num_layers) * 4 * per_layer;
+  const double data =
+      scale.items * kItemBytes + 2 * scale.text_bytes + 4 * scale.users + 4 * scale.interactions / ranks;
+  return weights + activations + data;
+}
+
+/// What the estimate for other numbers of ranks goes by: what was measured, or what section estimate says.
+MachineRates assumed_rates(const EstimateOptions& estimate, const MachineRates& measured) {
+  MachineRates rates = measured;
+  if (estimate.tflops > 0) {
+    const double faster = estimate.tflops * 1e12 / measured.train_flop_per_s;
+    rates.train_flop_per_s *= faster;
+    rates.search_flop_per_s *= faster;
+    rates.optimizer_s /= faster;
+  }
+  if (estimate.gbyte_per_s > 0) rates.bytes_per_s = estimate.gbyte_per_s * 1e9;
+  if (estimate.latency_us > 0) rates.latency_s = estimate.latency_us * 1e-6;
+  if (rates.bytes_per_s <= 0) rates.bytes_per_s = kAssumedBytesPerSecond;
+  if (rates.latency_s <= 0) rates.latency_s = kAssumedLatency;
+  return rates;
+}
+
+double whole_seconds(const Job& job, const MachineRates& rates, int ranks) {
+  double seconds = 0;
+  for (const StageWork& stage : job.stages())
+    seconds += cost_of(stage, job.measured.gradients, rates, ranks).total();
+  return seconds;
+}
+
+void print_sizes(const Workspace& workspace, const Job& job) {
+  const Dataset& dataset = workspace.dataset();
+  std::printf("dataset      %s: %ld users, %ld items, %ld interactions\n", dataset.name.c_str(),
+              static_cast<long>(dataset.users()), static_cast<long>(dataset.items()),
+              static_cast<long>(dataset.interaction_count));
+  std::printf("samples      %.0f for training; %.1f source and %.1f target tokens on average\n",
+              job.scale.samples, job.measured.recommendation.source, job.measured.recommendation.target);
+  std::printf("model        %.2f M parameters, %ld tokens\n", job.cost.parameters() / 1e6,
+              static_cast<long>(job.config.vocab_size));
+}
+
+void print_rates(const MachineRates& rates, int ranks) {
+  std::printf("a rank       %.1f GFLOP/s in training, %.1f in decoding, %.1f ms to update the weights",
+              rates.train_flop_per_s / 1e9, rates.search_flop_per_s / 1e9, 1e3 * rates.optimizer_s);
+  if (ranks > 1) {
+    std::printf("; gradients at %.2f GB/s, %.0f us a message", rates.bytes_per_s / 1e9,
+                1e6 * rates.latency_s);
+  }
+  std::printf("\n");
+}
+
+void print_stages(const Job& job, int ranks) {
+  std::printf("%-13s%14s%14s%14s%14s\n", "stage", "computing", "sums", "rank 0 alone", "all");
+  for (const StageWork& stage : job.stages()) {
+    const StageCost cost = cost_of(stage, job.measured.gradients, job.measured.rates, ranks);
+    std::printf("%-13s%14s%14s%14s%14s\n", stage.name.c_str(), duration(cost.compute_s).c_str(),
+                duration(cost.communication_s).c_str(), duration(cost.alone_s).c_str(),
+                duration(cost.total()).c_str());
+  }
+}
+
+/// `job`: at the scale that the estimate asks for.
+void print_other_ranks(const Job& job, const EstimateOptions& estimate) {
+  const MachineRates rates = assumed_rates(estimate, job.measured.rates);
+  std::printf("elsewhere    %.3g users, %.3g items; ", job.scale.users, job.scale.items);
+  print_rates(rates, 2);
+  std::printf("%-13s%14s%14s%18s\n", "ranks", "whole run", "efficiency", "memory of a rank");
+  const double alone = whole_seconds(job, rates, 1);
+  for (const int ranks : estimate.ranks) {
+    // A run of more ranks than data.shards asks for more of them; nothing else changes.
+    const double seconds = whole_seconds(job, rates, ranks);
+    std::printf("%-13d%14s%13.0f%%%18s\n", ranks, duration(seconds).c_str(), 100 * alone / (seconds * ranks),
+                gib(job.memory(ranks)).c_str());
+  }
 }
 
 }  // namespace
 
 ExitCode dry_run(Session& session, const Workspace& workspace, const Runtime& runtime) {
-  const auto& o = session.options;
+  const ProgramOptions& o = session.options;
   Communicator& world = session.mpi.world();
   const IdentifierTable table = stand_in_identifiers(session, workspace);
   const Vocabulary vocabulary(workspace.text_pieces(), table.symbols());
@@ -190,19 +236,27 @@ ExitCode dry_run(Session& session, const Workspace& workspace, const Runtime& ru
   T5Config config =
       o.model.config.empty() ? T5Config::preset(o.model.preset) : T5Config::from_file(o.model.config);
   config.vocab_size = vocabulary.size();
-  const bool is_siit = session.line.command.empty() || session.line.command == "siit";
-
-  const SampleLengths lengths = measure_lengths(session, workspace, items);
-  const double rate = kEfficiency * product_rate(runtime) * world.size();
-  const Times times = estimate_times(o, workspace, items, config, lengths, rate);
+  const Job job{.options = o,
+                .cost = T5Cost(config),
+                .config = config,
+                .measured = measure_rates(session, workspace, runtime, vocabulary, items),
+                .scale = scale_of({}, workspace),
+                .identifier = static_cast<double>(items.max_length()),
+                .copy_bytes = runtime.precision == Precision::kBFloat16 ? 2.0 : 0.0,
+                .is_siit = session.line.command.empty() || session.line.command == "siit"};
   if (!world.is_root()) return ExitCode::kDone;
-  print_dataset(workspace.dataset(), times, lengths);
-  std::printf("model        %.2f M parameters, %ld tokens\n", parameter_count(config) / 1e6,
-              static_cast<long>(config.vocab_size));
-  print_memory(estimate_memory(o, config, runtime, lengths, world.size(), is_siit));
-  std::printf("rate         %.0f GFLOP/s on %d ranks, assumed at %.0f%% of a large product's\n", rate / 1e9,
-              world.size(), 100 * kEfficiency);
-  print_times(o, times, is_siit);
+  print_sizes(workspace, job);
+  std::printf("memory       about %s a rank\n", gib(job.memory(world.size())).c_str());
+  print_rates(job.measured.rates, world.size());
+  print_stages(job, world.size());
+  std::printf("time         whole run about %s on %d rank%s\n",
+              duration(whole_seconds(job, job.measured.rates, world.size())).c_str(), world.size(),
+              world.size() == 1 ? "" : "s");
+  if (!o.estimate.ranks.empty()) {
+    Job other = job;
+    other.scale = scale_of(o.estimate, workspace);
+    print_other_ranks(other, o.estimate);
+  }
   std::fflush(stdout);
   return ExitCode::kDone;
 }

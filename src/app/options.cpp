@@ -80,7 +80,7 @@ void add_rqvae(OptionSection tokenizer, RqvaeOptions& o) {
   tokenizer.add("eval-every", &o.eval_every, "epochs between measurements of collisions; 0: only at the end")
       .at_least(0);
   tokenizer.add("keep-best", &o.keep_best,
-                "the weights of fewest collisions, then of lowest loss; else the last");
+                "the weights of fewest collisions, then of lowest loss (LETTER's rule); else the last");
   tokenizer.add("reassign-rounds", &o.reassign_rounds, "at most, of collision = sinkhorn").at_least(0);
   tokenizer.add("warn-used-share", &o.warn_used_share, "warns of a level that uses fewer of its codes")
       .range(0, 1);
@@ -244,6 +244,19 @@ void add_decode_and_eval(OptionParser& parser, ProgramOptions& o) {
   eval.add("baselines", &o.eval.baselines, "measured beside").allowed({"popularity", "none"});
 }
 
+void add_estimate(OptionParser& parser, EstimateOptions& o) {
+  OptionSection estimate = parser.section("estimate", "Estimates of a dry run for other machines");
+  estimate.add("ranks", &o.ranks, "\"8,64,512\": a line each; empty: none").range(1, 1000000);
+  estimate.add("items", &o.items, "of the catalogue; 0: the dataset's").at_least(0);
+  estimate.add("users", &o.users, "with histories like the dataset's; 0: the dataset's").at_least(0);
+  estimate.add("tflops", &o.tflops, "that a rank reaches in training; 0: as measured here", "TFLOP/s")
+      .at_least(0);
+  estimate.add("gbyte-per-s", &o.gbyte_per_s, "of a rank's link; 0: as measured, else 12.5", "GB/s")
+      .at_least(0);
+  estimate.add("latency-us", &o.latency_us, "of a message; 0: as measured, else 10", "microseconds")
+      .at_least(0);
+}
+
 void add_single_calls(OptionParser& parser, ProgramOptions& o) {
   OptionSection recommend = parser.section("recommend", "The recommend command");
   recommend.add("users", &o.recommend.users, "user ids, \"0,5,7\"; empty: all");
@@ -273,6 +286,7 @@ void add_options(OptionParser& parser, ProgramOptions& options) {
   add_train(parser, options.train);
   add_siit(parser, options.siit);
   add_decode_and_eval(parser, options);
+  add_estimate(parser, options.estimate);
   add_single_calls(parser, options);
 }
 

@@ -72,6 +72,16 @@ struct RecommendOptions {
   std::string output;  ///< .jsonl, .csv or .h5
 };
 
+/// What a dry run estimates for beside the ranks that it has.
+struct EstimateOptions {
+  std::vector<int> ranks;  ///< a line of estimates each
+  std::int64_t items = 0;  ///< of the catalogue; 0: the dataset's
+  std::int64_t users = 0;  ///< 0: the dataset's
+  double tflops = 0;       ///< that a rank reaches in training; 0: what was measured
+  double gbyte_per_s = 0;  ///< of a rank's link; 0: what was measured
+  double latency_us = 0;   ///< of a message; 0: what was measured
+};
+
 /// Everything a run can be told, read once.
 struct ProgramOptions {
   RunOptions run;
@@ -86,6 +96,7 @@ struct ProgramOptions {
   DecodeOptions decode;
   EvalOptions eval;
   RecommendOptions recommend;
+  EstimateOptions estimate;
   bool help = false, version = false;
   bool verify = false;            ///< inspect --verify
   std::vector<std::string> diff;  ///< inspect --diff A B

@@ -18,8 +18,8 @@ constexpr std::array<std::string_view, 13> kFree = {
     "siit.stop-before",   "eval.split",       "eval.baselines",
     "decode.batch",       "recommend.users",  "recommend.output",
     "tokenizer.new-items"};
-/// Of the embed command alone.
-constexpr std::array<std::string_view, 3> kFreeSections = {"embed.", "sasrec.", "lightgcn."};
+/// Of the embed command and of dry runs alone.
+constexpr std::array<std::string_view, 4> kFreeSections = {"embed.", "sasrec.", "lightgcn.", "estimate."};
 /// Vectors are compared by their bytes; the others come after the training of a tokenizer.
 constexpr std::array<std::string_view, 7> kFreeOfTokenizer = {
     "tokenizer.index",          "tokenizer.embeddings", "letter.cf",

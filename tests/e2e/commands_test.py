@@ -244,10 +244,14 @@ try:
 
     dry = [*SIIT, *SMALL, "--run.dry-run", "--run.dir", work / "dry"]
     text = done(dry)
-    expect("a second model during alignment" in text and "whole run about" in text and not (work / "dry").exists(),
-           "dry run: estimates, nothing on disk")
+    stages = ["warm-up", "alignment", "regeneration", "assignment", "fine-tuning", "evaluation"]
+    expect(all(re.search(f"^{stage} .*\\d (s|min)\\b", text, re.M) for stage in stages) and "whole run about" in text
+           and not (work / "dry").exists(), "dry run: estimates by stage, nothing on disk")
+    text = done([*dry, "--estimate.ranks", "8,64", "--estimate.items", "1000000", "--estimate.tflops", "100"], 2)
+    expect("GB/s" in text and len(re.findall(r"^(8|64) .*GiB$", text, re.M)) == 2,
+           "dry run: the measured link of 2 ranks, a line for each asked number of ranks")
     text = done([*dry, *(f"--siit.{stage}-epochs=1000000" for stage in ("warmup", "align", "finetune")), "--train.max-steps", "1"])
-    expect(re.search(r"whole run about \d+ s$", text, re.M), "dry run: train.max-steps bounds the stages")
+    expect(re.search(r"whole run about ([\d.]+ s|\d+:\d\d min) on", text, re.M), "dry run: train.max-steps bounds the stages")
     of_preset, of_folder = (re.search("^model .*$", done(["train", *SMALL, "--run.dry-run", *model]), re.M).group()
                             for model in (["--model.preset", "tiny"], ["--model.weights", work / "hf"]))
     expect(of_preset == of_folder, "model.weights alone: the folder's config.json")
