@@ -1,95 +1,32 @@
-// Speed of training: TIGER's T5 on Beauty, random batches of all-prefix samples (the last 20 items,
-// identifiers alone and the end token), 33,065 tokens in the vocabulary; forward, backward, clipping, AdamW.
-// Before the clock starts, the loss of a fixed model is compared with a stored value. Prints one JSON object.
+// Speed of training: TIGER's T5 on Beauty, random batches of all-prefix samples; forward, backward, clipping,
+// AdamW. Before the clock starts, the loss of a fixed model is compared with a stored value.
 //
-//   bench_train --data DIR [--threads 2] [--precision f32|bf16] [--force-bf16 0|1] [--batch 256] [--dropout
-//   0.1]
-//               [--warmup 3] [--steps 10] [--repeat 3] [--allocator keep|glibc]
+//   bench_train --data DIR [--threads 2] [--precision f32|bf16] [--vocabulary full|codes] [--force-bf16]
+//               [--batch 256] [--dropout 0.1] [--warmup 3] [--steps 10] [--repeat 3] [--allocator keep|glibc]
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
-#include <cstdio>
-#include <cstdlib>
-#include <ctime>
-#include <map>
 #include <string>
 
-#include "base/error.h"
-#include "base/random.h"
-#include "data/load_dataset.h"
-#include "data/virtual_shards.h"
+#include "bench/beauty.h"
+#include "bench/bench.h"
+#include "model/t5_cost.h"
 #include "model/t5_model.h"
 #include "nn/kernels/kernels.h"
 #include "nn/memory.h"
 #include "nn/precision.h"
 #include "optim/adamw.h"
-#include "tokenizers/vocabulary.h"
 
 namespace {
 
 using namespace genrec;
+using bench::Beauty;
 
-constexpr std::int32_t kHistory = 20;
-constexpr TokenId kTextPieces = 32100;
 constexpr double kFixedLoss = 5.314906;
 
-class Beauty {
- public:
-  explicit Beauty(const std::string& folder)
-      : dataset_(load(folder)),
-        table_(read_index_json(folder + "/Beauty.index.json", dataset_.items())),
-        vocabulary_(kTextPieces, table_.symbols()),
-        items_(table_, vocabulary_) {
-    for (std::int64_t row = 0; row < dataset_.interactions.rows(); ++row) {
-      // Every training item but the first is a target, the validation and test items are not.
-      for (std::int64_t t = 1; t < dataset_.interactions.length(row) - 2; ++t) {
-        samples_.push_back({static_cast<std::int32_t>(row), static_cast<std::int32_t>(t)});
-      }
-    }
-    RandomStream random(1, Purpose::kTest);
-    random.shuffle(std::span(samples_));
-  }
-  [[nodiscard]] TokenId vocabulary() const { return vocabulary_.size(); }
-  [[nodiscard]] Seq2SeqBatch batch(std::int64_t number, std::int64_t size) const {
-    Seq2SeqBatch batch;
-    for (std::int64_t i = 0; i < size; ++i) {
-      const Sample sample = samples_[static_cast<std::size_t>(number * size + i) % samples_.size()];
-      for (ItemId item : history_of(dataset_.interactions, sample, kHistory)) append(batch.source, item);
-      append(batch.target, dataset_.interactions.row(sample.row)[static_cast<std::size_t>(sample.target)]);
-      for (PackedSequences* part : {&batch.source, &batch.target}) {
-        part->tokens.push_back(kEndToken);
-        part->close_sequence();
-      }
-      batch.keys.push_back(static_cast<std::uint64_t>(number * size + i));
-    }
-    return batch;
-  }
-
- private:
-  static Dataset load(const std::string& folder) {
-    DataOptions options;
-    options.dir = folder;
-    options.name = "Beauty";
-    options.needs_text = false;
-    DatasetRepairs repairs;
-    return load_dataset(options, 1, 0, 1, repairs);
-  }
-  void append(PackedSequences& to, ItemId item) const {
-    const auto tokens = items_.of(item);
-    to.tokens.insert(to.tokens.end(), tokens.begin(), tokens.end());
-  }
-
-  Dataset dataset_;
-  IdentifierTable table_;
-  Vocabulary vocabulary_;
-  TokenizedItems items_;
-  std::vector<Sample> samples_;
-};
-
-/// Mean token loss of a fixed small model with dropout on a fixed batch.
+/// Mean token loss of a fixed small model with dropout on a fixed batch, after three steps.
 double fixed_loss() {
   T5Config config = T5Config::preset("tiny");
   config.vocab_size = 300;
@@ -99,8 +36,9 @@ double fixed_loss() {
   RandomStream random(4, Purpose::kTest);
   for (std::uint64_t s = 0; s < 5; ++s) {
     for (PackedSequences* part : {&batch.source, &batch.target}) {
-      for (std::uint64_t i = 0; i < 4 + 7 * s; ++i)
+      for (std::uint64_t i = 0; i < 4 + 7 * s; ++i) {
         part->tokens.push_back(static_cast<TokenId>(3 + random.below(297)));
+      }
       part->tokens.push_back(kEndToken);
       part->close_sequence();
     }
@@ -119,21 +57,7 @@ double fixed_loss() {
   return loss.sum / static_cast<double>(loss.tokens);
 }
 
-using Options = std::map<std::string, std::string>;
-
-Options arguments(int argc, char** argv) {
-  Options values{{"--data", ""},     {"--threads", "2"},     {"--precision", "f32"}, {"--force-bf16", "0"},
-                 {"--batch", "256"}, {"--dropout", "0.1"},   {"--warmup", "3"},      {"--steps", "10"},
-                 {"--repeat", "3"},  {"--allocator", "keep"}};
-  for (int i = 1; i < argc; i += 2) {
-    if (!values.contains(argv[i]) || i + 1 == argc)
-      throw UsageError(std::string("unknown option ") + argv[i]);
-    values[argv[i]] = argv[i + 1];
-  }
-  if (values["--data"].empty()) throw UsageError("--data DIR: the folder of Beauty.inter.json");
-  return values;
-}
-
+/// The mean loss of the batch.
 double train_step(T5Model& model, AdamW& optimizer, const Seq2SeqBatch& batch, double dropout,
                   std::int64_t step) {
   TrainingPass pass;
@@ -147,69 +71,76 @@ double train_step(T5Model& model, AdamW& optimizer, const Seq2SeqBatch& batch, d
   return loss.sum / tokens;
 }
 
-void run(Options options) {
-  if (options["--allocator"] == "keep") keep_freed_memory();
-  const int threads = std::stoi(options["--threads"]), repeat = std::stoi(options["--repeat"]);
-  at::set_num_threads(threads);
+Json run(const bench::Options& options) {
+  if (options.at("--allocator") == "keep") keep_freed_memory();
+  at::set_num_threads(bench::number(options, "--threads"));
   const double check = fixed_loss();
-  if (!(std::abs(check - kFixedLoss) < 1e-4 * kFixedLoss)) {
-    throw Error(ExitCode::kInternal, "the fixed model's loss is " + std::to_string(check) + "; expected " +
-                                         std::to_string(kFixedLoss));
-  }
-  const Beauty beauty(options["--data"]);
-  const std::int64_t size = std::stoll(options["--batch"]), steps = std::stoll(options["--steps"]);
-  const double dropout = std::stod(options["--dropout"]);
-  const Precision wanted = options["--precision"] == "bf16" ? Precision::kBFloat16 : Precision::kFloat32;
-  const Precision precision = options["--force-bf16"] == "1" ? wanted : effective_precision(wanted, at::kCPU);
+  bench::require(
+      std::abs(check - kFixedLoss) < 1e-4 * kFixedLoss,
+      "the fixed model's loss is " + std::to_string(check) + ", not " + std::to_string(kFixedLoss));
+  if (options.at("--data").empty()) throw UsageError("--data DIR: the folder of Beauty.inter.json");
+  const Beauty beauty(options.at("--data"), options.at("--vocabulary"));
+  const std::int64_t size = bench::number(options, "--batch"), steps = bench::number(options, "--steps");
+  const double dropout = std::stod(options.at("--dropout"));
+  const Precision wanted = options.at("--precision") == "bf16" ? Precision::kBFloat16 : Precision::kFloat32;
+  const Precision precision =
+      options.at("--force-bf16") == "1" ? wanted : effective_precision(wanted, at::kCPU);
   T5Config config = T5Config::preset("tiger");
   config.vocab_size = beauty.vocabulary();
   T5Model model(config, at::kCPU, precision);
   model.initialise(1);
   AdamW optimizer(model.parameters(), {});
   std::int64_t step = 0;
-  for (; step < std::stoll(options["--warmup"]); ++step) {
+  for (; step < bench::number(options, "--warmup"); ++step) {
     train_step(model, optimizer, beauty.batch(step, size), dropout, step);
   }
-  std::vector<double> rates;
   double loss = 0;
-  std::int64_t source_tokens = 0;
-  const std::clock_t cpu_start = std::clock();  // of all threads: tells how much another load disturbed
-  for (int r = 0; r < repeat; ++r) {
-    const auto start = std::chrono::steady_clock::now();
-    for (std::int64_t i = 0; i < steps; ++i, ++step) {
-      const Seq2SeqBatch batch = beauty.batch(step, size);
-      source_tokens += batch.source.size();
-      loss = train_step(model, optimizer, batch, dropout, step);
-    }
-    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-    rates.push_back(static_cast<double>(size * steps) / seconds.count());
-  }
-  const double cpu_s = static_cast<double>(std::clock() - cpu_start) / CLOCKS_PER_SEC;
-  std::sort(rates.begin(), rates.end());
-  const double median = rates[rates.size() / 2];
-  std::printf(
-      "{\"bench\": \"train\", \"samples_per_s\": {\"median\": %.2f, \"min\": %.2f, \"max\": %.2f, \"n\": "
-      "%zu}, "
-      "\"step_ms\": %.1f, \"cpu_ms_per_step\": %.1f, \"precision\": \"%s\", \"threads\": %d, \"batch\": "
-      "%lld, \"dropout\": %g, "
-      "\"vocab_size\": %d, \"parameters\": %lld, \"source_tokens_per_sample\": %.1f, \"isa\": \"%s\", "
-      "\"allocator\": \"%s\", \"check_loss\": %.6f, \"last_loss\": %.3f, \"peak_rss_bytes\": %lld}\n",
-      median, rates.front(), rates.back(), rates.size(), 1000 * static_cast<double>(size) / median,
-      1000 * cpu_s / static_cast<double>(steps * repeat), precision_name(precision), threads,
-      static_cast<long long>(size), dropout, beauty.vocabulary(),
-      static_cast<long long>(model.parameters().parameter_count()),
-      static_cast<double>(source_tokens) / static_cast<double>(size * steps * repeat), kernel_isa(),
-      options["--allocator"].c_str(), check, loss, static_cast<long long>(peak_memory_bytes()));
+  SequenceLengths tokens;
+  const bench::Rates rates =
+      bench::measure(bench::number(options, "--repeat"), static_cast<double>(size * steps), [&] {
+        for (std::int64_t i = 0; i < steps; ++i, ++step) {
+          const Seq2SeqBatch batch = beauty.batch(step, size);
+          tokens.source += static_cast<double>(batch.source.size());
+          tokens.target += static_cast<double>(batch.target.size());
+          loss = train_step(model, optimizer, batch, dropout, step);
+        }
+      });
+  const double samples =
+      static_cast<double>(size) * static_cast<double>(step - bench::number(options, "--warmup"));
+  const SequenceLengths mean{tokens.source / samples, tokens.target / samples};
+  return {{"samples_per_s", rates.json()},
+          {"cpu_ms_per_sample", rates.cpu_ms_per_unit},
+          {"gflop_per_sample", T5Cost(config).train(mean) / 1e9},
+          {"precision", precision_name(precision)},
+          {"threads", bench::number(options, "--threads")},
+          {"batch", size},
+          {"dropout", dropout},
+          {"vocab_size", beauty.vocabulary()},
+          {"epoch_samples", beauty.training_samples()},
+          {"parameters", model.parameters().parameter_count()},
+          {"source_tokens_per_sample", mean.source},
+          {"isa", kernel_isa()},
+          {"allocator", options.at("--allocator")},
+          {"check_loss", check},
+          {"last_loss", loss},
+          {"peak_rss_bytes", peak_memory_bytes()}};
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    run(arguments(argc, argv));
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "bench_train: %s\n", error.what());
-    return 1;
-  }
-  return 0;
+  return genrec::bench::run("train", [&] {
+    return run(genrec::bench::arguments(argc, argv,
+                                        {{"--data", ""},
+                                         {"--threads", "2"},
+                                         {"--precision", "f32"},
+                                         {"--vocabulary", "full"},
+                                         {"--batch", "256"},
+                                         {"--dropout", "0.1"},
+                                         {"--warmup", "3"},
+                                         {"--steps", "10"},
+                                         {"--repeat", "3"},
+                                         {"--allocator", "keep"}},
+                                        {"--force-bf16"}));
+  });
 }
