@@ -6,6 +6,6 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 use_venv
 "$root/launch/setup.sh"
-TARGETS="genrec_dist bench_assign bench_ceiling bench_decode bench_rqvae bench_train bench_trie" "$root/launch/build.sh" release
+TARGETS="genrec_dist bench_assign bench_ceiling bench_cid bench_decode bench_rqvae bench_train bench_trie" "$root/launch/build.sh" release
 cd "$root"
 exec python3 tests/bench/report.py "$@"

@@ -21,11 +21,11 @@ using Options = std::map<std::string, std::string>;
 /// Pairs "--name value" over the defaults; names in `flags` stand alone. Throws UsageError for an unknown
 /// one.
 inline Options arguments(int argc, char** argv, Options values, const std::vector<std::string>& flags = {}) {
-  for (const std::string& flag : flags) values[flag] = "0";
+  for (const std::string& flag : flags) values[flag].assign(1, '0');
   for (int i = 1; i < argc; ++i) {
     const std::string name = argv[i];
     if (std::ranges::find(flags, name) != flags.end()) {
-      values[name] = "1";
+      values[name].assign(1, '1');
     } else if (values.contains(name) && i + 1 < argc) {
       values[name] = argv[++i];
     } else {

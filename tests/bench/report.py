@@ -84,6 +84,9 @@ def benches(options):
             [*peer_rqvae, *epochs, "--repeat", options.repeat, *layers, *more], lambda r: median(r["steps_per_s"])))
     result.append(Bench("assign", "assignment, 10 million items x 20 candidates", "million items/s",
                         [tests / "bench_assign"], lambda r: r["items"] / 1e6 / r["seconds"]))
+    result.append(Bench("cid", "CID, 1 million items, 20 million interactions", "thousand items/s",
+                        [tests / "bench_cid", "--threads", options.threads],
+                        lambda r: r["items"] / 1e3 / r["seconds"]))
     result.append(Bench("trie", "building the tree of 20 million identifiers", "million items/s",
                         [tests / "bench_trie"], lambda r: r["items"] / 1e6 / r["seconds"]))
     return result
