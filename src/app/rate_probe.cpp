@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::size_t kLengthSamples = 2000;                 ///< of which a mean length is taken
 constexpr std::int64_t kCpuSamples = 16, kGpuSamples = 512;  ///< that are trained on at once, at most
+constexpr double kCpuFlop = 5e10;                            ///< likewise: half a second of a core
 constexpr std::int64_t kCpuInputs = 8;                       ///< that a thread decodes at once, at most
 constexpr double kSeconds = 0.5;                             ///< that a rate is taken over, at least
 constexpr std::int64_t kBucketBytes = std::int64_t{4} << 20;
@@ -113,10 +114,15 @@ class RateProbe {
     measured_.title_prompt = mean_length(prompts);
   }
 
+  [[nodiscard]] std::int64_t cpu_samples() const {
+    const double samples = kCpuFlop / cost_.train(measured_.recommendation);
+    return std::clamp(static_cast<std::int64_t>(samples), std::int64_t{1}, kCpuSamples);
+  }
+
   /// 0 on a rank without samples.
   double seconds_per_training_flop() {
     const std::int64_t part = std::max<std::int64_t>(1, options_.train.batch / world_.size());
-    const std::int64_t most = std::min(part, runtime_.device.is_cpu() ? kCpuSamples : kGpuSamples);
+    const std::int64_t most = std::min(part, runtime_.device.is_cpu() ? cpu_samples() : kGpuSamples);
     const Seq2SeqBatch batch = recommendation_batch(static_cast<std::size_t>(most));
     TrainingPass pass;
     pass.dropout = options_.train.dropout;
