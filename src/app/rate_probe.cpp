@@ -19,9 +19,9 @@ namespace {
 
 constexpr std::size_t kLengthSamples = 2000;                 ///< of which a mean length is taken
 constexpr std::int64_t kCpuSamples = 16, kGpuSamples = 512;  ///< that are trained on at once, at most
-constexpr double kCpuFlop = 5e10;                            ///< likewise: half a second of a core
+constexpr double kCpuFlop = 3e10;                            ///< likewise: a third of a second of a core
 constexpr std::int64_t kCpuInputs = 8;                       ///< that a thread decodes at once, at most
-constexpr double kSeconds = 0.5;                             ///< that a rate is taken over, at least
+constexpr double kSeconds = 0.25;                            ///< that a rate is taken over, at least
 constexpr std::int64_t kBucketBytes = std::int64_t{4} << 20;
 
 /// Seconds of one call. The first one is not counted, unless it takes so long that what it has to set up does
