@@ -37,10 +37,18 @@ StageCost search_cost(const StageWork& work, const MachineRates& rates, int rank
 
 }  // namespace
 
+double all_reduce_rounds(int ranks) {
+  return 2 * std::ceil(std::log2(ranks));
+}
+
+double all_reduce_bytes(double bytes, int ranks) {
+  return 2 * bytes * (ranks - 1) / ranks;
+}
+
 double all_reduce_seconds(double bytes, double messages, const MachineRates& rates, int ranks) {
   if (ranks == 1) return 0;
-  const double turns = 2.0 * (ranks - 1);
-  return turns * (bytes / ranks / rates.bytes_per_s + messages * rates.latency_s);
+  return all_reduce_bytes(bytes, ranks) / rates.bytes_per_s +
+         messages * all_reduce_rounds(ranks) * rates.latency_s;
 }
 
 StageCost cost_of(const StageWork& work, const GradientSize& gradients, const MachineRates& rates,

@@ -40,8 +40,11 @@ struct StageCost {
   [[nodiscard]] double total() const { return compute_s + communication_s + alone_s; }
 };
 
-/// The seconds of a ring's sum of `bytes` over ranks: 2 (N - 1) messages of an N-th each (Patarasuk & Yuan
-/// 2009).
+/// A sum over ranks by recursive halving and doubling (Thakur, Rabenseifner & Gropp 2005): the rounds in
+/// which a message goes to and fro, and the bytes that each rank sends.
+[[nodiscard]] double all_reduce_rounds(int ranks);
+[[nodiscard]] double all_reduce_bytes(double bytes, int ranks);
+/// Its seconds when `bytes` travel in so many messages.
 [[nodiscard]] double all_reduce_seconds(double bytes, double messages, const MachineRates& rates, int ranks);
 
 /// A stage on `ranks` ranks:

@@ -181,9 +181,9 @@ class RateProbe {
     // One sum in many messages and in one: what is between them are messages.
     const double many = slowest(bucketed_sum(kBucketBytes).seconds);
     const double one = slowest(bucketed_sum(std::numeric_limits<std::int64_t>::max()).seconds);
-    const double turns = 2.0 * (world_.size() - 1);
-    measured_.rates.latency_s = messages > 1 ? std::max(0.0, many - one) / (messages - 1) / turns : 0;
-    measured_.rates.bytes_per_s = turns * measured_.gradients.bytes / world_.size() / one;
+    const double rounds = all_reduce_rounds(world_.size());
+    measured_.rates.latency_s = messages > 1 ? std::max(0.0, many - one) / (messages - 1) / rounds : 0;
+    measured_.rates.bytes_per_s = all_reduce_bytes(measured_.gradients.bytes, world_.size()) / one;
   }
 
   struct Sum {

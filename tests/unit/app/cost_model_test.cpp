@@ -17,11 +17,12 @@ StageWork training() {
   return {.name = "training", .kind = StageKind::kTraining, .units = 100, .flop_per_unit = 1e8, .batch = 10};
 }
 
-TEST(AllReduceSeconds, AreThoseOfARing) {
+TEST(AllReduceSeconds, AreThoseOfHalvingAndDoubling) {
   EXPECT_EQ(all_reduce_seconds(1e6, 4, rates(), 1), 0);
-  // 2 (N - 1) turns that move an N-th of the bytes each.
-  EXPECT_DOUBLE_EQ(all_reduce_seconds(1e6, 1, rates(), 2), 2 * (0.5 + 1e-3));
-  EXPECT_DOUBLE_EQ(all_reduce_seconds(1e6, 3, rates(), 4), 6 * (0.25 + 3e-3));
+  // Every rank sends 2 (N - 1) / N of the bytes; a message takes 2 log2 N rounds.
+  EXPECT_DOUBLE_EQ(all_reduce_seconds(1e6, 1, rates(), 2), 1 + 2e-3);
+  EXPECT_DOUBLE_EQ(all_reduce_seconds(1e6, 3, rates(), 4), 1.5 + 3 * 4e-3);
+  EXPECT_DOUBLE_EQ(all_reduce_rounds(5), 6);
 }
 
 TEST(CostOfTraining, CountsStepsAndTheUpdateOnEveryRank) {
