@@ -22,7 +22,6 @@ constexpr std::int64_t kCpuSamples = 16, kGpuSamples = 512;  ///< that are train
 constexpr double kCpuFlop = 3e10;                            ///< likewise: a third of a second of a core
 constexpr std::int64_t kCpuInputs = 8;                       ///< that a thread decodes at once, at most
 constexpr double kSeconds = 0.25;                            ///< that a rate is taken over, at least
-constexpr std::int64_t kBucketBytes = std::int64_t{4} << 20;
 
 /// Seconds of one call. The first one is not counted, unless it takes so long that what it has to set up does
 /// not matter.
@@ -175,11 +174,12 @@ class RateProbe {
   }
 
   void measure_link() {
-    const auto messages = static_cast<double>(bucketed_sum(kBucketBytes).messages);
+    // One sum in many messages and in one: what is between them are messages.
+    const Sum buckets = bucketed_sum(GradientReducer::kBucketBytes);
+    const auto messages = static_cast<double>(buckets.messages);
     measured_.gradients.messages = messages;
     if (world_.size() == 1) return;
-    // One sum in many messages and in one: what is between them are messages.
-    const double many = slowest(bucketed_sum(kBucketBytes).seconds);
+    const double many = slowest(buckets.seconds);
     const double one = slowest(bucketed_sum(std::numeric_limits<std::int64_t>::max()).seconds);
     const double rounds = all_reduce_rounds(world_.size());
     measured_.rates.latency_s = messages > 1 ? std::max(0.0, many - one) / (messages - 1) / rounds : 0;

@@ -18,10 +18,12 @@ namespace genrec {
 /// started in this order on every rank.
 class GradientReducer {
  public:
+  static constexpr std::int64_t kBucketBytes = std::int64_t{4} << 20;
+
   /// `device_sums`: for buffers in device memory, even of one rank; without it they travel through host
   /// memory and `world`.
   GradientReducer(ParameterStore& store, Communicator& world, DeviceReducer* device_sums = nullptr,
-                  std::int64_t bucket_bytes = std::int64_t{4} << 20);
+                  std::int64_t bucket_bytes = kBucketBytes);
   /// Sums that a failure has left under way go on writing: their buffers then stay allocated for good.
   ~GradientReducer();
   GradientReducer(const GradientReducer&) = delete;

@@ -116,23 +116,18 @@ Matrix leading_vectors(DeflatedAdjacency& adjacency, Eigen::Index wanted, double
   Vector start(n);
   RandomStream stream(0, Purpose::kClustering);
   for (Eigen::Index i = 0; i < n; ++i) start[i] = 0.5 + stream.uniform();
-  struct Attempt {
-    Eigen::Index space;
-    double tolerance;
-  };
   Matrix found;
-  for (const Attempt& attempt : {Attempt{3 * wanted, 1e-8}, Attempt{8 * wanted, 1e-6}}) {
-    const Eigen::Index space = std::min(n, std::max<Eigen::Index>(attempt.space, 20));
+  for (const bool wide : {false, true}) {
+    const Eigen::Index space = std::min(n, std::max<Eigen::Index>((wide ? 8 : 3) * wanted, 20));
     // Each restart needs this many products, and each product visits all edges.
     const double products = static_cast<double>(space - wanted);
     const double affordable = visits / static_cast<double>(adjacency.edges()) / products;
-    const bool is_last = attempt.space == 8 * wanted;
-    if (!is_last && affordable < kFewRestarts) continue;
+    if (!wide && affordable < kFewRestarts) continue;
     Lanczos solver(adjacency, wanted, space);
     solver.init(start.data());
     const auto restarts = static_cast<Eigen::Index>(std::clamp(affordable, 1.0, kRestarts));
     const Eigen::Index converged =
-        solver.compute(Spectra::SortRule::LargestAlge, restarts, attempt.tolerance);
+        solver.compute(Spectra::SortRule::LargestAlge, restarts, wide ? 1e-6 : 1e-8);
     if (converged == wanted) return solver.eigenvectors(wanted);
     found = solver.ritz_vectors();
   }
