@@ -82,8 +82,8 @@ void AdamW::composite_step(const AdamWStep& s, double decay_rate) {
     lengths_ = lengths.to(value.device());
   }
   const at::Tensor g = store_.flat_gradients() * s.gradient_scale;
-  exp_avg_.lerp_(g, 1.0 - static_cast<double>(s.beta1));
-  exp_avg_sq_.mul_(s.beta2).addcmul_(g, g, 1.0 - static_cast<double>(s.beta2));
+  exp_avg_.lerp_(g, s.one_minus_beta1);
+  exp_avg_sq_.mul_(s.beta2).addcmul_(g, g, s.one_minus_beta2);
   const at::Tensor denominator = exp_avg_sq_.sqrt().mul_(s.root_correction).add_(s.epsilon);
   const at::Tensor direction = options_.scale_parameter ? exp_avg_ * parameter_scales() : exp_avg_;
   value.addcmul_(value, decays_, -decay_rate).addcdiv_(direction, denominator, -s.step_size);
@@ -96,8 +96,9 @@ void AdamW::step(double learning_rate, double gradient_scale) {
   const double decay_rate = learning_rate * options_.weight_decay;
   AdamWStep s{};
   s.gradient_scale = static_cast<float>(gradient_scale);
-  s.beta1 = static_cast<float>(options_.beta1);
+  s.one_minus_beta1 = static_cast<float>(1 - options_.beta1);
   s.beta2 = static_cast<float>(options_.beta2);
+  s.one_minus_beta2 = static_cast<float>(1 - options_.beta2);
   s.step_size = static_cast<float>(learning_rate / (1 - std::pow(options_.beta1, t)));
   s.root_correction = static_cast<float>(1 / std::sqrt(1 - std::pow(options_.beta2, t)));
   s.epsilon = static_cast<float>(options_.epsilon);

@@ -14,8 +14,8 @@ void adamw_update(const AdamWStep& step, float* __restrict value, const float* _
   const AdamWStep s = step;
   for (std::int64_t i = 0; i < count; ++i) {
     const float g = gradient[i] * s.gradient_scale;
-    const float m = first[i] + (1 - s.beta1) * (g - first[i]);
-    const float v = second[i] * s.beta2 + (1 - s.beta2) * g * g;
+    const float m = first[i] + s.one_minus_beta1 * (g - first[i]);
+    const float v = second[i] * s.beta2 + s.one_minus_beta2 * g * g;
     first[i] = m;
     second[i] = v;
     const float denominator = __builtin_sqrtf(v) * s.root_correction + s.epsilon;

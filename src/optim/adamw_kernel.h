@@ -3,11 +3,12 @@
 
 namespace genrec {
 
-/// Numbers of one AdamW step.
+/// Numbers of one AdamW step, rounded once each: 1 - beta2 of a float beta2 would be 4.7e-5 too large.
 struct AdamWStep {
   float decay;  ///< 1 - learning rate * weight decay
   float gradient_scale;
-  float beta1, beta2;
+  float one_minus_beta1;
+  float beta2, one_minus_beta2;
   float step_size;        ///< learning rate / (1 - beta1^t)
   float root_correction;  ///< 1 / sqrt(1 - beta2^t)
   float epsilon;

@@ -49,7 +49,10 @@ TEST(AdamW, FollowsTheDefinition) {
   for (const ParameterStore::Entry& entry : store.entries()) {
     for (std::int64_t i = entry.offset; i < entry.offset + entry.count; ++i) {
       const float ours = store.flat_values().const_data_ptr<float>()[i];
-      ASSERT_NEAR(ours, p[static_cast<std::size_t>(i)], 1e-6) << entry.name;
+      const auto at = static_cast<std::size_t>(i);
+      ASSERT_NEAR(ours, p[at], 3e-7) << entry.name;
+      ASSERT_NEAR(optimizer.exp_avg().const_data_ptr<float>()[i], m[at], 1e-6 * std::abs(m[at]));
+      ASSERT_NEAR(optimizer.exp_avg_sq().const_data_ptr<float>()[i], v[at], 1e-6 * v[at]);
       ASSERT_EQ(store.flat_computes()[i].item<float>(), static_cast<float>(at::BFloat16(ours)));
     }
     EXPECT_EQ(optimizer.steps(), 3);
