@@ -1,6 +1,7 @@
 #include "model/huggingface.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <numeric>
 #include <set>
@@ -70,6 +71,11 @@ void copy_in(at::Tensor to, const ParameterStore::Entry& entry, const HostArray&
                     shape_text(entry.shape) + ": the weights belong to another model configuration");
   }
   std::vector<float> values = from.to_float();
+  if (!std::ranges::all_of(values, [](float v) { return std::isfinite(v); })) {
+    throw DataError(
+        origin + ": \"" + name +
+        "\" holds values that are not finite: the training that wrote it diverged; take other weights");
+  }
   const at::Tensor host = at::from_blob(values.data(), from.shape, at::kFloat);
   to.narrow(0, 0, rows).copy_(host.narrow(0, 0, rows));
   if (rows < entry.shape[0]) draw_new_rows(to, rows, host, seed, entry.name == "lm_head.weight" ? 1 : 0);

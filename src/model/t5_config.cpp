@@ -50,6 +50,14 @@ T5Config parse(const Fields& fields) {
   fields.read_size("num_heads", c.num_heads);
   fields.read_size("relative_attention_num_buckets", c.relative_attention_num_buckets);
   fields.read_size("relative_attention_max_distance", c.relative_attention_max_distance);
+  if (c.relative_attention_num_buckets < 4) {
+    fields.fail("relative_attention_num_buckets", std::to_string(c.relative_attention_num_buckets),
+                "at least 4");
+  }
+  if (c.relative_attention_max_distance <= c.relative_attention_num_buckets / 2) {
+    fields.fail("relative_attention_max_distance", std::to_string(c.relative_attention_max_distance),
+                "more than half of relative_attention_num_buckets");
+  }
   fields.read_size("vocab_size", c.vocab_size);
   fields.read("dropout_rate", c.dropout_rate);
   fields.read("layer_norm_epsilon", c.layer_norm_epsilon);

@@ -3,7 +3,7 @@
 
 namespace genrec {
 
-/// Numbers of one AdamW step, rounded once each: 1 - beta2 of a float beta2 would be 4.7e-5 too large.
+/// Numbers of one AdamW step, rounded once each: 1 - beta2 of a float beta2 would be 1.3e-5 too small.
 struct AdamWStep {
   float decay;  ///< 1 - learning rate * weight decay
   float gradient_scale;

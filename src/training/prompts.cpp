@@ -1,5 +1,7 @@
 #include "training/prompts.h"
 
+#include <ATen/Parallel.h>
+
 #include <algorithm>
 #include <sstream>
 
@@ -134,10 +136,11 @@ TitlePieces::TitlePieces(const std::vector<std::string>& titles, const TextToken
   for (std::int64_t first = 0; first < count; first += stride) {
     const std::int64_t size = std::min(stride, count - first);
     encoded.assign(static_cast<std::size_t>(size), {});
-#pragma omp parallel for schedule(dynamic, kTitleBlock)
-    for (std::int64_t i = 0; i < size; ++i) {
-      encoded[static_cast<std::size_t>(i)] = text.encode(titles[static_cast<std::size_t>(first + i)]);
-    }
+    at::parallel_for(0, size, kTitleBlock, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        encoded[static_cast<std::size_t>(i)] = text.encode(titles[static_cast<std::size_t>(first + i)]);
+      }
+    });
     for (const std::vector<TokenId>& pieces : encoded) {
       truncated_ += pieces.size() > limit ? 1 : 0;
       const auto kept = static_cast<std::ptrdiff_t>(std::min(pieces.size(), limit));

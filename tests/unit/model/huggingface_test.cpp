@@ -62,6 +62,13 @@ TEST(HuggingFace, FaultsNameTheTensor) {
   tensors = whole;
   tensors.at("encoder.final_layer_norm.weight") = whole.at("shared.weight");
   EXPECT_NE(failure(*model, tensors).find("has shape [48, 16]; expected [16]"), std::string::npos);
+  tensors = whole;
+  std::vector<float> norm(16, 1.0F);
+  norm[5] = std::nanf("");
+  tensors.at("encoder.final_layer_norm.weight") = HostArray::of<float>(std::span<const float>(norm), {16});
+  EXPECT_NE(
+      failure(*model, tensors).find("encoder.final_layer_norm.weight\" holds values that are not finite"),
+      std::string::npos);
 }
 
 TEST(HuggingFace, ShorterEmbeddingsGrow) {
@@ -147,6 +154,9 @@ TEST(T5Config, FaultsNameFileAndKey) {
   EXPECT_NE(message(R"({"model_type": "bert"})").find("model_type"), std::string::npos);
   EXPECT_NE(message(R"({"d_model": "wide"})").find("d_model"), std::string::npos);
   EXPECT_NE(message(R"({"num_heads": 0})").find("num_heads"), std::string::npos);
+  EXPECT_NE(message(R"({"relative_attention_num_buckets": 3})").find("num_buckets"), std::string::npos);
+  EXPECT_NE(message(R"({"relative_attention_max_distance": 16})").find("max_distance"), std::string::npos);
+  EXPECT_EQ(message(R"({"relative_attention_max_distance": 17})"), "no error");
   EXPECT_THROW((void)T5Config::from_file(folder.path() / "absent.json"), MissingInput);
 }
 

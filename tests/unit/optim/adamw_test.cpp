@@ -26,7 +26,7 @@ void fill(ParameterStore& store) {
   store.refresh_compute();
 }
 
-TEST(AdamW, FollowsTheDefinition) {
+void expect_definition() {
   ParameterStore store = make_store(Precision::kBFloat16);
   fill(store);
   const double lr = 0.01, scale = 0.25, decay = 0.1;
@@ -55,8 +55,17 @@ TEST(AdamW, FollowsTheDefinition) {
       ASSERT_NEAR(optimizer.exp_avg_sq().const_data_ptr<float>()[i], v[at], 1e-6 * v[at]);
       ASSERT_EQ(store.flat_computes()[i].item<float>(), static_cast<float>(at::BFloat16(ours)));
     }
-    EXPECT_EQ(optimizer.steps(), 3);
   }
+  EXPECT_EQ(optimizer.steps(), 3);
+}
+
+TEST(AdamW, FollowsTheDefinition) {
+  expect_definition();
+}
+
+TEST(AdamW, AtenOperationsFollowTheDefinition) {
+  const ForceComposite forced;
+  expect_definition();
 }
 
 /// Parameters, moments and bf16 copies after three steps; gradients only in the entries, as a model's.
@@ -78,8 +87,10 @@ TEST(AdamW, AtenOperationsEqualTheKernels) {
   const std::vector<at::Tensor> kernels = after_three_steps();
   const ForceComposite forced;
   const std::vector<at::Tensor> composite = after_three_steps();
-  for (std::size_t i = 0; i < 3; ++i)
-    EXPECT_LT((kernels[i] - composite[i]).abs().max().item<float>(), 1e-6F) << i;
+  for (std::size_t i = 0; i < 3; ++i) {
+    const at::Tensor limit = 1e-6 * kernels[i].abs() + (i == 0 ? 1e-7 : 0.0);
+    EXPECT_TRUE((kernels[i] - composite[i]).abs().le(limit).all().item<bool>()) << i;
+  }
   EXPECT_TRUE(at::equal(composite[3], composite[0].to(at::kBFloat16))) << "copies are renewed";
 }
 
@@ -102,7 +113,8 @@ TEST(AdamW, ScalesTheRateByTheParameter) {
     for (std::size_t i = 0; i < before.size(); ++i) {
       // The first step is the sign of the gradient.
       const at::Tensor expected = before[i] - 0.01 * scale[i] * store.gradient(i).to(at::kDouble).sign();
-      EXPECT_LT((store.value(i) - expected).abs().max().item<double>(), 2e-5 * scale[i].item<double>() + 1e-6)
+      EXPECT_LT((store.value(i) - expected).abs().max().item<double>(),
+                1e-7 * before[i].abs().max().item<double>() + 2e-5 * scale[i].item<double>())
           << store.entries()[i].name << (composite ? ", ATen" : "");
     }
   }

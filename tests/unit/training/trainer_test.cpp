@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "model/huggingface.h"
+#include "optim/adamw.h"
 #include "support.h"
 #include "tiny_training.h"
 
@@ -61,18 +62,68 @@ TEST(Trainer, LossAndGradientAreMeansOverTheTargetTokens) {
   TrainOptions options = small_options();
   options.dropout = 0;
   options.max_steps = 1;
-  TinyTraining training(world, options, 1);
+  std::vector<double> by_temperature;
+  for (const double tau : {1.0, 0.7}) {
+    options.tau = tau;
+    TinyTraining training(world, options, 1);
+    TinyTraining reference(world, options, 1);
+    const Seq2SeqBatch batch = reference.source.batch(0, 0);
+    TrainingPass pass;
+    pass.tau = tau;
+    const LossSum sum = reference.model->accumulate_gradients(batch, pass);
+    const double norm = reference.model->parameters().flat_gradients().norm().item<double>();
+    StepReport report;
+    TrainHooks hooks;
+    hooks.on_step = [&](const StepReport& r) { report = r; };
+    (void)training.trainer.train(hooks);
+    EXPECT_EQ(report.position.stage_step, 1);
+    EXPECT_NEAR(report.loss, sum.sum / static_cast<double>(sum.tokens), 1e-6) << tau;
+    EXPECT_NEAR(report.gradient_norm, norm / static_cast<double>(sum.tokens), 1e-6) << tau;
+    by_temperature.push_back(report.loss);
+  }
+  EXPECT_GT(std::abs(by_temperature[0] - by_temperature[1]), 1e-3);
+}
+
+/// The first moment after one step is 0.1 times the clipped mean gradient.
+TEST(Trainer, ClipsTheMeanGradient) {
+  const SmallWorld world;
+  TrainOptions options = small_options();
+  options.dropout = 0;
+  options.max_steps = 1;
   TinyTraining reference(world, options, 1);
-  const Seq2SeqBatch batch = reference.source.batch(0, 0);
-  const LossSum sum = reference.model->accumulate_gradients(batch, TrainingPass{});
-  const double norm = reference.model->parameters().flat_gradients().norm().item<double>();
-  StepReport report;
+  const LossSum sum = reference.model->accumulate_gradients(reference.source.batch(0, 0), TrainingPass{});
+  const at::Tensor mean =
+      reference.model->parameters().gradient(0).flatten() / static_cast<double>(sum.tokens);
+  const std::string& name = reference.model->parameters().entries()[0].name;
+  const double norm = gradient_norm(reference.model->parameters()) / static_cast<double>(sum.tokens);
+  for (const double clip : {0.0, norm / 3, norm * 3}) {
+    options.clip = clip;
+    TinyTraining training(world, options, 1);
+    (void)training.trainer.train();
+    const std::vector<float> moment = training.trainer.optimizer_state().exp_avg.at(name).to_float();
+    const at::Tensor expected = mean * (clip == norm / 3 ? 0.1 / 3 : 0.1);
+    ASSERT_EQ(static_cast<std::int64_t>(moment.size()), expected.numel());
+    for (std::int64_t i = 0; i < expected.numel(); ++i) {
+      ASSERT_NEAR(moment[static_cast<std::size_t>(i)], expected[i].item<float>(), 1e-6 * norm) << clip;
+    }
+  }
+}
+
+/// A fifth of ten steps up, then half a cosine: (1 + cos(pi k / 8)) / 2.
+TEST(Trainer, FollowsTheScheduleFromItsFirstStep) {
+  const SmallWorld world;
+  TrainOptions options = small_options();
+  options.schedule = "cosine";
+  options.warmup = 0.2;
+  options.max_steps = 10;
+  TinyTraining training(world, options, 1000);
+  std::vector<double> rates;
   TrainHooks hooks;
-  hooks.on_step = [&](const StepReport& r) { report = r; };
+  hooks.on_step = [&](const StepReport& report) { rates.push_back(report.lr / options.lr); };
   (void)training.trainer.train(hooks);
-  EXPECT_EQ(report.position.stage_step, 1);
-  EXPECT_NEAR(report.loss, sum.sum / static_cast<double>(sum.tokens), 1e-6);
-  EXPECT_NEAR(report.gradient_norm, norm / static_cast<double>(sum.tokens), 1e-6);
+  const std::vector<double> expected{0.5, 1, 1, 0.96194, 0.85355, 0.69134, 0.5, 0.30866, 0.14645, 0.03806};
+  ASSERT_EQ(rates.size(), expected.size());
+  for (std::size_t i = 0; i < rates.size(); ++i) EXPECT_NEAR(rates[i], expected[i], 1e-5) << i;
 }
 
 TEST(Trainer, MicrobatchesChangeNothingButRounding) {
