@@ -208,9 +208,9 @@ bool CfStateFile::restore(CfTrainState& state) const {
 }
 
 bool cf_may_change(const std::string& key, const CfTrainProgress& progress, const ProgramOptions& options) {
-  // What is made of the vectors afterwards.
-  constexpr std::array<std::string_view, 5> kFree = {"embed.output", "embed.norm", "embed.quantized",
-                                                     "eval.split", "eval.baselines"};
+  // What is made of the vectors afterwards, and what only text vectors look at.
+  constexpr std::array<std::string_view, 6> kFree = {"embed.output", "embed.norm", "embed.quantized",
+                                                     "embed.text",   "eval.split", "eval.baselines"};
   if (std::ranges::find(kFree, key) != kFree.end()) return true;
   const std::string own = options.embed.model + ".";
   if (key == own + "epochs") {

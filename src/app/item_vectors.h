@@ -21,8 +21,8 @@ inline constexpr std::int32_t kLsaWidth = 384;
 /// letter.cf, else NAME.cf.h5 beside the data; "" likewise.
 [[nodiscard]] std::filesystem::path cf_file(const ProgramOptions& options);
 
-/// Vectors of the items' texts (data.text) by LSA, the same on every rank. Throws DataError when no item has
-/// a text. Collective.
+/// Vectors of the items' texts (data.text; the embed command puts embed.text there) by LSA, the same on every
+/// rank. Throws DataError when no item has a text. Collective.
 [[nodiscard]] Embeddings lsa_of_items(Session& session, const Workspace& workspace, std::int32_t width,
                                       Progress& progress);
 

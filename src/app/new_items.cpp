@@ -13,6 +13,7 @@
 #include "tokenizers/lsa.h"
 #include "tokenizers/registry.h"
 #include "tokenizers/rqvae/index_generation.h"
+#include "training/checkpoint.h"
 
 namespace genrec {
 namespace {
@@ -58,6 +59,18 @@ void say(const fs::path& path, const IdentifierTable& table, std::int64_t known)
             << " distinct identifiers, sha256 " << table.sha256() << std::endl;
 }
 
+/// A recommender's, which SIIT may have changed, else the tokenizer's own.
+IdentifierTable identifiers_in_use(const fs::path& checkpoints, const TokenizerFile& tokenizer) {
+  for (const char* name : {"best", "last"}) {
+    const fs::path path = checkpoints / name;
+    std::error_code unreadable;
+    if (!fs::exists(path, unreadable)) continue;
+    LOG(INFO) << "new items come behind the identifiers of " << path.string();
+    return read_checkpoint(path, CheckpointParts::kModel).identifiers;
+  }
+  return *tokenizer.table;
+}
+
 bool begins_like(const IdentifierTable& table, const IdentifierTable& before) {
   if (before.items() > table.items()) return false;
   for (ItemId item = 0; item < before.items(); ++item) {
@@ -91,11 +104,12 @@ void add_on_root(const Session& session) {
   require_same_encoder(tokenizer, fresh.provenance, o.vectors.new_items);
   for (const std::string& line : describe(examine(fresh))) LOG(WARNING) << "new items: " << line;
   const auto model = restored_model(tokenizer.state, fresh.width, options);
-  const IdentifierTable table = with_new_items(*tokenizer.table, *model, fresh, options);
+  const IdentifierTable known = identifiers_in_use(path.parent_path(), tokenizer);
+  const IdentifierTable table = with_new_items(known, *model, fresh, options);
   const fs::path index = fs::path(o.run.dir) / "identifiers" / "with-new-items.index.json";
   require_earlier_ones(index, table, o.vectors.new_items);
   write_index_json(index, table);
-  say(index, table, tokenizer.table->items());
+  say(index, table, known.items());
 }
 
 }  // namespace

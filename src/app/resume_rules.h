@@ -12,7 +12,7 @@ namespace genrec {
 /// as long as nothing has used it, so that the run ends like one that had the new value from the start.
 [[nodiscard]] bool may_change(const std::string& key, const CheckpointState& state,
                               const ProgramOptions& options);
-/// The same for a tokenizer (tiger, letter) that has been trained for `epochs`.
+/// The same for a tokenizer (tiger, letter) that has begun `epochs` epochs.
 [[nodiscard]] bool tokenizer_may_change(const std::string& key, std::int64_t epochs,
                                         const ProgramOptions& options);
 

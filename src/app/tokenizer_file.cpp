@@ -42,7 +42,8 @@ std::optional<EmbeddingProvenance> read_provenance(const Hdf5Reader& file, const
 void require_same_options(const OptionParser& parser, const ProgramOptions& options,
                           const TokenizerFile& file, const std::filesystem::path& path) {
   for (const auto& [key, then] : parser.differences(file.config)) {
-    if (tokenizer_may_change(key, file.state.epoch, options)) continue;
+    const std::int64_t begun = file.state.epoch + (file.state.steps_of_epoch > 0 ? 1 : 0);
+    if (tokenizer_may_change(key, begun, options)) continue;
     throw UsageError(key + " = " + parser.text(key) + " (" + parser.origin(key) + "), but the tokenizer in " +
                      path.string() + " was made with " + (then.empty() ? "none" : then) +
                      ": give that value, or another run.dir");
@@ -69,10 +70,10 @@ RqvaeState read_state(const OptionParser& parser, const ProgramOptions& options,
 
 void broadcast_state(RqvaeState& state, Communicator& world) {
   // A binding of all members: a member that is added without its broadcast does not compile.
-  auto& [epoch, steps, values, exp_avg, exp_avg_sq, best, code_clusters, best_score, embeddings_sha256,
-         cf_sha256] = state;
-  broadcast_fields(Broadcaster(world), epoch, steps, values, exp_avg, exp_avg_sq, best, code_clusters,
-                   best_score, embeddings_sha256, cf_sha256);
+  auto& [epoch, steps, steps_of_epoch, sums, values, exp_avg, exp_avg_sq, best, code_clusters, best_score,
+         losses, embeddings_sha256, cf_sha256] = state;
+  broadcast_fields(Broadcaster(world), epoch, steps, steps_of_epoch, sums, values, exp_avg, exp_avg_sq, best,
+                   code_clusters, best_score, losses, embeddings_sha256, cf_sha256);
 }
 
 /// The root's answer: others may not see the folder.

@@ -37,14 +37,15 @@ Json provenance_json(const EmbeddingProvenance& from) {
           {"dataset_sha256", from.fingerprint}};
 }
 
-Metrics tokenizer_metrics(const RqvaeEpoch& last, const RqvaeMeasurement& measured) {
-  Metrics figures = {{"loss", last.losses.total},
-                     {"reconstruction_loss", last.losses.reconstruction},
-                     {"quantization_loss", last.losses.quantization},
-                     {"collaborative_loss", last.losses.collaborative},
-                     {"diversity_loss", last.losses.diversity},
-                     {"epochs_per_s", per_second(1, last.seconds)},
+Metrics tokenizer_metrics(const RqvaeMeasurement& measured, double epoch_seconds) {
+  const RqvaeLosses& losses = measured.losses;
+  Metrics figures = {{"loss", losses.total},
+                     {"reconstruction_loss", losses.reconstruction},
+                     {"quantization_loss", losses.quantization},
+                     {"collaborative_loss", losses.collaborative},
+                     {"diversity_loss", losses.diversity},
                      {"collision_rate", measured.collision_rate}};
+  if (epoch_seconds > 0) figures["epochs_per_s"] = per_second(1, epoch_seconds);
   for (std::size_t level = 0; level < measured.use.size(); ++level) {
     std::string place("_");
     place += std::to_string(level + 1);

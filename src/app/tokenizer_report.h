@@ -19,9 +19,9 @@ struct TokenizerTraining {
   double seconds = 0;               ///< that they took
 };
 
-/// Figures of a measurement for metrics.jsonl, `last` being the epoch before it: losses, collisions, and of
-/// each level ("_1", ...) usage, entropy, perplexity and residual norm.
-[[nodiscard]] Metrics tokenizer_metrics(const RqvaeEpoch& last, const RqvaeMeasurement& measured);
+/// Figures of a measurement for metrics.jsonl: losses, collisions, of each level ("_1", ...) usage, entropy,
+/// perplexity and residual norm, and the speed of the epoch before, where this call has trained one.
+[[nodiscard]] Metrics tokenizer_metrics(const RqvaeMeasurement& measured, double epoch_seconds);
 /// Where vectors come from, for every JSON file that says so.
 [[nodiscard]] Json provenance_json(const EmbeddingProvenance& from);
 /// For summary.json, and for the tokenizer's own file.

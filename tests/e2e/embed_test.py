@@ -122,6 +122,9 @@ try:
     done(embed("t5", work / "t5", "--model.weights", f"{work}/weights/", "--model.vocabulary", "codes", *small), 2)
     vectors = p.summary(work / "t5")["vectors"]
     expect(vectors["rows"] == 400 and vectors["source"].endswith(": weights"), "t5: vectors of texts, named after the folder")
+    expect(vectors["template"] == "title+description", "t5: of all that is known of an item")
+    done(embed("lsa", work / "titles", "--embed.text", "title", "--embed.width", "8"))
+    expect(p.summary(work / "titles")["vectors"]["template"] == "title", "lsa: of the titles, where that is asked for")
     print(f"{CHECKS.passed} passed, 0 failed")
 finally:
     shutil.rmtree(work, ignore_errors=True)

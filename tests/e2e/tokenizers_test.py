@@ -141,6 +141,16 @@ try:
     expect(refused(["tokenize", "--run.dir", work / "iid-1", "--tokenizer.new-items", encoders["one"]], 66, "tokenizer.h5"),
            "new items: need a trained tokenizer")
 
+    run = work / "siit-encoded"
+    done([*SIIT, "--siit.warmup-epochs", "0", "--siit.finetune-epochs", "3", "--tokenizer.method", "tiger", "--tokenizer.embeddings", encoders["one"],
+          "--tokenizer.epochs", "5", *RQVAE, "--run.dir", run])
+    used = table(run, "iteration-1")
+    if p.summary(run)["selected_iteration"] != 1 or used == table(run):
+        raise SystemExit("siit kept the tokenizer's identifiers: the next check would test nothing")
+    done(["tokenize", "--run.dir", run, "--tokenizer.new-items", encoders["one"]])
+    after = table(run, "with-new-items")
+    expect(len(after) == 2 * len(used) and all(after[item] == used[item] for item in used), "new items: behind what siit has made of the identifiers")
+
     # a killed training goes on
     tiger = ["tokenize", "--tokenizer.method", "tiger", "--tokenizer.epochs", "600", "--tokenizer.eval-every", "100",
              "--run.checkpoint-minutes", "0.01", *RQVAE, *QUIET]
@@ -148,6 +158,10 @@ try:
     state = work / "killed/checkpoints/tokenizer.h5"
     if not p.kill_when(PROGRAM, [*tiger, "--run.dir", work / "killed"], 1, state.is_file):
         raise SystemExit("the tokenizer's training was not killed: the test tested nothing")
+    stopped = p.run(PROGRAM, [*tiger, "--run.dir", work / "stopped", "--run.max-minutes", "0.005"])
+    done([*tiger, "--run.dir", work / "stopped"])
+    expect(stopped.returncode == 75 and p.summary(work / "stopped")["identifiers_sha256"] == p.summary(work / "straight")["identifiers_sha256"],
+           "tiger: stopped by the clock, and gone on with")
     shutil.copytree(work / "killed", work / "killed-2")
     again = done([*tiger, "--run.dir", work / "killed"])
     expect("epochs are done" in again.stderr and p.summary(work / "killed")["identifiers_sha256"] == p.summary(work / "straight")["identifiers_sha256"],

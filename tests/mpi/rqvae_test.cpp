@@ -157,6 +157,14 @@ TEST(Rqvae, RanksHaveTheSameCodes) {
     // Rounding may decide where an item lies between two codes.
     const auto others = codes.ne(expected).any(1).sum().item<std::int64_t>();
     EXPECT_LE(others, items == 3 ? 0 : 2) << "of " << items;
+    const RqvaeMeasurement measured = ranks.trainer.measure(), of_one = reference.trainer.measure();
+    EXPECT_NEAR(measured.collision_rate, of_one.collision_rate, items == 3 ? 0 : 2.0 / 97);
+    for (std::size_t level = 0; level < of_one.residual_norm.size(); ++level) {
+      EXPECT_NEAR(measured.residual_norm[level], of_one.residual_norm[level],
+                  (items == 3 ? 5e-2 : 1e-2) * of_one.residual_norm[level]);
+      EXPECT_NEAR(static_cast<double>(measured.use[level].used), static_cast<double>(of_one.use[level].used),
+                  2);
+    }
   }
 }
 

@@ -31,6 +31,7 @@ bool is_collaborative(const EmbedOptions& options) {
 
 /// Only the T5 reads texts as pieces, and none reads prompts.
 ProgramOptions reading_options(ProgramOptions options) {
+  options.data.text = options.embed.text;
   options.text.templates = "none";
   options.model.vocabulary = options.embed.model == "t5" ? "text+codes" : "codes";
   return options;

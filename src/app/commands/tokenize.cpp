@@ -94,7 +94,7 @@ FirstIdentifiers make(Session& session, const Workspace& workspace, const Runtim
                     .checkpoint_due = [&clock] { return clock.due(); },
                     .state = folder.checkpoints() / kTokenizerFile};
   run.on_measurement = [&folder](const RqvaeEpoch& last, const RqvaeMeasurement& measured) {
-    for (const auto& [name, value] : tokenizer_metrics(last, measured)) {
+    for (const auto& [name, value] : tokenizer_metrics(measured, last.seconds)) {
       folder.measure({measured.epoch, static_cast<double>(measured.epoch), 0, "tokenizer", name, value});
     }
   };

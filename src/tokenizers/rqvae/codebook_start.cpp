@@ -20,6 +20,8 @@ namespace {
 constexpr std::int64_t kMostLowerBound = 50;  ///< the lower bound of a cluster is never more
 constexpr std::int64_t kUpperInLower = 4;     ///< the upper bound, in lower bounds
 constexpr std::int64_t kRowsOfACode = 100;    ///< that constrained k-means looks at
+constexpr std::int64_t kFewRowsOfACode = 8;   ///< the least of it where its costs [rows, codes] grow large
+constexpr std::int64_t kMostCosts = std::int64_t{1} << 26;  ///< 512 MiB in each run, and there are ten
 constexpr std::int64_t kConstrainedIterations = 10, kConstrainedStarts = 10;
 
 constexpr double kShrink = 0.3;  ///< of the spread from one level to the next, where no rows tell it
@@ -63,7 +65,7 @@ StartBounds start_bounds(std::int64_t rows, std::int64_t codes) {
 }
 
 std::int64_t most_constrained_rows(std::int64_t codes) {
-  return kRowsOfACode * codes;
+  return std::min(kRowsOfACode * codes, std::max(kFewRowsOfACode * codes, kMostCosts / codes));
 }
 
 CodebookStart start_codebooks(const at::Tensor& points, const RqvaeOptions& options) {

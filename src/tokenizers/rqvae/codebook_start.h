@@ -23,7 +23,7 @@ struct StartBounds {
 };
 [[nodiscard]] StartBounds start_bounds(std::int64_t rows, std::int64_t codes);
 
-/// Rows beyond which constrained k-means starts from a sample: 100 a code.
+/// Rows beyond which constrained k-means starts from a sample: 100 a code, fewer beyond 819 codes.
 [[nodiscard]] std::int64_t most_constrained_rows(std::int64_t codes);
 
 /// Codebooks by k-means, plain or (options.init) constrained, of `points` [rows, dim] (float32, host), level

@@ -184,7 +184,10 @@ IdentifierTable with_new_items(const IdentifierTable& table, const RqvaeModel& m
     std::vector<std::string> symbols =
         symbols_of(codes.const_data_ptr<std::int64_t>() + item * levels, levels);
     if (options.collision == "digit") {
-      symbols.push_back(code_symbol(levels, newcomers.with_codes(symbols)));
+      std::int64_t digit = newcomers.with_codes(symbols);
+      symbols.push_back(code_symbol(levels, digit));
+      // SIIT may have left a later one taken.
+      while (!newcomers.is_free(symbols)) symbols.back() = code_symbol(levels, ++digit);
     } else if (options.collision == "sinkhorn" && !newcomers.is_free(symbols)) {
       move_to_free_code(symbols, square_distances(residuals.narrow(0, item, 1), codebook).view({-1}),
                         newcomers);

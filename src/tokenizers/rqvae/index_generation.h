@@ -36,8 +36,9 @@ void append_digits(ItemCodes& codes);
 /// Identifiers for items that the training never saw, by frozen networks and codebooks, behind those of
 /// `table`, whose own identifiers stay as they are. Items are taken in order. Under "sinkhorn" an item whose
 /// codes are taken gets, of the codes at the last level that make its identifier free, the nearest; if there
-/// is none, it keeps its nearest codes (the papers name no rule). "digit" counts on from the items there are,
-/// "none" leaves equal ones equal. Throws DataError for embeddings of another width, or not finite.
+/// is none, it keeps its nearest codes (the papers name no rule). "digit" counts on from the items there are
+/// to the next free one, "none" leaves equal ones equal. Throws DataError for embeddings of another width, or
+/// not finite.
 [[nodiscard]] IdentifierTable with_new_items(const IdentifierTable& table, const RqvaeModel& model,
                                              const Embeddings& fresh, const RqvaeOptions& options);
 

@@ -12,6 +12,18 @@ namespace {
 
 constexpr char kCodebooks[] = "quantizer.codebooks";
 constexpr char kClusters[] = "/training/code_clusters";
+constexpr char kStepsOfEpoch[] = "steps_of_epoch";
+constexpr std::pair<const char*, double RqvaeLosses::*> kLosses[] = {
+    {"reconstruction_loss", &RqvaeLosses::reconstruction},
+    {"quantization_loss", &RqvaeLosses::quantization},
+    {"collaborative_loss", &RqvaeLosses::collaborative},
+    {"diversity_loss", &RqvaeLosses::diversity},
+    {"loss", &RqvaeLosses::total},
+};
+
+std::string sum_of(const char* loss) {
+  return std::string("sum_of_") + loss;
+}
 
 void write_arrays(Hdf5Writer& file, const std::string& group, const ParameterArrays& arrays) {
   for (const auto& [name, array] : arrays) file.write(group + "/" + name, array);
@@ -115,6 +127,11 @@ void write_rqvae(Hdf5Writer& file, const std::string& group, const RqvaeState& s
   file.attribute(group, "best_epoch", state.best_score.epoch);
   file.attribute(group, "best_collision_rate", state.best_score.collision_rate);
   file.attribute(group, "best_loss", state.best_score.loss);
+  for (const auto& [name, member] : kLosses) file.attribute(group, name, state.losses.*member);
+  if (state.steps_of_epoch > 0) {
+    file.attribute(group, kStepsOfEpoch, state.steps_of_epoch);
+    for (const auto& [name, member] : kLosses) file.attribute(group, sum_of(name), state.sums.*member);
+  }
   file.attribute(group, "embeddings_sha256", state.embeddings_sha256);
   file.attribute(group, "cf_sha256", state.cf_sha256);
   if (!training) return;
@@ -138,6 +155,13 @@ RqvaeState read_rqvae(const Hdf5Reader& file, const std::string& group) {
   state.best_score.epoch = file.integer_attribute(group, "best_epoch");
   state.best_score.collision_rate = file.real_attribute(group, "best_collision_rate");
   state.best_score.loss = file.real_attribute(group, "best_loss");
+  for (const auto& [name, member] : kLosses) {
+    if (file.has_attribute(group, name)) state.losses.*member = file.real_attribute(group, name);
+  }
+  if (file.has_attribute(group, kStepsOfEpoch)) {
+    state.steps_of_epoch = file.integer_attribute(group, kStepsOfEpoch);
+    for (const auto& [name, member] : kLosses) state.sums.*member = file.real_attribute(group, sum_of(name));
+  }
   state.embeddings_sha256 = file.text_attribute(group, "embeddings_sha256");
   if (file.has_attribute(group, "cf_sha256")) state.cf_sha256 = file.text_attribute(group, "cf_sha256");
   state.values = read_arrays(file, group + "/training/values");

@@ -12,6 +12,15 @@ namespace genrec {
 /// Float32 arrays by parameter name.
 using ParameterArrays = std::map<std::string, HostArray>;
 
+/// Means over the items of an epoch, before they are weighted.
+struct RqvaeLosses {
+  double reconstruction = 0;
+  double quantization = 0;
+  double collaborative = 0;
+  double diversity = 0;
+  double total = 0;  ///< weighted sum
+};
+
 /// How good measured weights are: fewer collisions first, then the lower loss.
 struct RqvaeScore {
   std::int64_t epoch = -1;  ///< after how many; -1: nothing was measured
@@ -28,12 +37,15 @@ struct RqvaeScore {
 /// All that training needs to go on, or that new items need to get identifiers. Random streams are functions
 /// of the seed and the epoch.
 struct RqvaeState {
-  std::int64_t epoch = 0;  ///< that are done
-  std::int64_t steps = 0;  ///< of the optimiser
+  std::int64_t epoch = 0;           ///< that are done
+  std::int64_t steps = 0;           ///< of the optimiser
+  std::int64_t steps_of_epoch = 0;  ///< of the epoch in work that are done
+  RqvaeLosses sums;                 ///< over the items of these steps
   ParameterArrays values, exp_avg, exp_avg_sq;
   ParameterArrays best;     ///< the best measured weights; empty before the first measurement
   HostArray code_clusters;  ///< [levels, codes] int64: labels that the diversity loss uses; empty without
   RqvaeScore best_score;
+  RqvaeLosses losses;  ///< of the last epoch
   /// sha256 of the embeddings' bytes that it was trained on; "" where they have none.
   std::string embeddings_sha256;
   std::string cf_sha256;  ///< likewise of the collaborative vectors; "" without
@@ -60,7 +72,7 @@ void write_codebooks(Hdf5Writer& file, const std::string& group, const HostArray
 
 // In HDF5: GROUP/codebooks/0 ... [codes, dim] and GROUP/model/NAME hold the weights that identifiers are made
 // with (the best, else the last); with `training`, GROUP/training/{values,exp_avg,exp_avg_sq}/NAME and
-// GROUP/training/code_clusters are the rest of the state, and attributes of GROUP the counters.
+// GROUP/training/code_clusters are the rest of the state, and attributes of GROUP the counters and losses.
 
 void write_rqvae(Hdf5Writer& file, const std::string& group, const RqvaeState& state, bool training);
 /// Throws DataError when the group holds no RQ-VAE. Without a training state, values are the weights that

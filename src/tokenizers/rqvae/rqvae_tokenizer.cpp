@@ -31,7 +31,7 @@ void log_measurement(const RqvaeMeasurement& measured) {
            << ", entropy " << use.entropy_bits << " bits, rest " << measured.residual_norm[level] << ")";
   }
   LOG_ROOT(INFO) << "tokenizer, epoch " << measured.epoch << ": collisions " << measured.collision_rate
-                 << ", loss " << measured.loss << ", codes in use by level: " << levels.str();
+                 << ", loss " << measured.losses.total << ", codes in use by level: " << levels.str();
 }
 
 void warn_of_dead_codes(const RqvaeMeasurement& measured, double warn_used_share) {
@@ -110,7 +110,7 @@ IdentifierTable RqvaeTokenizer::fit(const Dataset& dataset, Communicator& world)
   const bool finished = trainer.run(hooks);
   say(trainer.notes());
   if (!finished) {
-    throw StoppedEarly("tokenizer: stopped after an epoch of its training; run the same command again");
+    throw StoppedEarly("tokenizer: stopped within its training; run the same command again");
   }
   state_ = trainer.state();
   report_.score = trainer.best_score();

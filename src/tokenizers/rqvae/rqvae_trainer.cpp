@@ -33,6 +33,9 @@ double seconds_since(Clock::time_point began) {
   return std::chrono::duration<double>(Clock::now() - began).count();
 }
 
+/// A stop is not to wait for a long epoch, nor ranks for each other at every step.
+constexpr std::int64_t kStepsBetweenWishes = 64;
+
 /// Parts of the loss, in the order of their sums.
 enum LossPart : std::int64_t { kReconstruction, kQuantization, kCollaborative, kDiversity, kLossParts };
 
@@ -133,6 +136,20 @@ at::Tensor RqvaeTrainer::start_points() const {
   return gather_rows(model_.latent(own), world_).rows.cpu().contiguous();
 }
 
+/// What the options ask for and the data or the codes do not allow.
+void RqvaeTrainer::note_limits() {
+  if (options_.init == "kmeans" && options_.batch < options_.codes && options_.batch < lanes_.items()) {
+    notes_.push_back("the codebooks start from all items: a batch of " + std::to_string(options_.batch) +
+                     " is less than tokenizer.codes = " + std::to_string(options_.codes));
+  }
+  const std::int64_t clusters = cluster_bounds(options_.codes, options_.letter.clusters).clusters;
+  if (options_.letter.beta > 0 && clusters < options_.letter.clusters) {
+    notes_.push_back("tokenizer.codes = " + std::to_string(options_.codes) + " allow " +
+                     std::to_string(clusters) + " clusters of at least two codes, letter.clusters asks for " +
+                     std::to_string(options_.letter.clusters));
+  }
+}
+
 void RqvaeTrainer::start_codebooks_from_data() {
   if (options_.init != "uniform") {
     const auto began = Clock::now();
@@ -149,6 +166,7 @@ void RqvaeTrainer::start_codebooks_from_data() {
     LOG_ROOT(INFO) << "tokenizer: codebooks start from " << points.size(0) << " items by " << options_.init
                    << ", " << seconds_since(began) << " s";
   }
+  if (world_.is_root()) note_limits();
   started_ = true;
 }
 
@@ -206,7 +224,7 @@ at::Tensor RqvaeTrainer::balanced_codes(const at::Tensor& residual, const at::Te
       .narrow(0, all.first_own, residual.size(0));
 }
 
-at::Tensor RqvaeTrainer::loss_of(const Batch& batch, const at::Tensor& loss_sums) const {
+at::Tensor RqvaeTrainer::loss_of(const Batch& batch) {
   std::optional<PackedLayout> layout;
   MlpDropout encoder_dropout, decoder_dropout;
   if (options_.dropout > 0) {
@@ -246,16 +264,16 @@ at::Tensor RqvaeTrainer::loss_of(const Batch& batch, const at::Tensor& loss_sums
     parts[kDiversity] = at::zeros({}, x_hat.options());
   }
   const at::NoGradGuard no_gradients;
-  loss_sums.add_(at::stack(parts), static_cast<double>(batch.size));
+  loss_sums_.add_(at::stack(parts), static_cast<double>(batch.size));
   return total;
 }
 
-double RqvaeTrainer::step(const Batch& batch, const at::Tensor& loss_sums) {
+double RqvaeTrainer::step(const Batch& batch) {
   ParameterStore& store = model_.parameters();
   store.flat_gradients().zero_();
   reducer_.begin();
   if (batch.x.size(0) > 0) {
-    loss_of(batch, loss_sums).backward();
+    loss_of(batch).backward();
   } else if (options_.sinkhorn_epsilon > 0) {
     // The other ranks wait for this one's rows, of which there are none.
     const at::NoGradGuard no_gradients;
@@ -275,16 +293,22 @@ double RqvaeTrainer::step(const Batch& batch, const at::Tensor& loss_sums) {
   return rate;
 }
 
-RqvaeLosses RqvaeTrainer::losses_of(const at::Tensor& loss_sums) const {
-  const at::Tensor host = loss_sums.cpu().contiguous();
+RqvaeLosses RqvaeTrainer::sums() const {
+  const at::Tensor host = loss_sums_.to(at::kCPU, at::kDouble, /*non_blocking=*/false, /*copy=*/true);
   sum_over_ranks(host, world_);
   const auto* sums = host.const_data_ptr<double>();
+  return {.reconstruction = sums[kReconstruction],
+          .quantization = sums[kQuantization],
+          .collaborative = sums[kCollaborative],
+          .diversity = sums[kDiversity]};
+}
+
+RqvaeLosses RqvaeTrainer::means_of(const RqvaeLosses& sums) const {
   const auto items = static_cast<double>(lanes_.items());
-  RqvaeLosses losses;
-  losses.reconstruction = sums[kReconstruction] / items;
-  losses.quantization = sums[kQuantization] / items;
-  losses.collaborative = sums[kCollaborative] / items;
-  losses.diversity = sums[kDiversity] / items;
+  RqvaeLosses losses{.reconstruction = sums.reconstruction / items,
+                     .quantization = sums.quantization / items,
+                     .collaborative = sums.collaborative / items,
+                     .diversity = sums.diversity / items};
   losses.total =
       losses.reconstruction +
       options_.quantization_weight * (losses.quantization + options_.letter.beta * losses.diversity) +
@@ -301,40 +325,66 @@ void RqvaeTrainer::check_finite(const RqvaeLosses& losses) const {
   throw DataError(message);
 }
 
-RqvaeEpoch RqvaeTrainer::train_epoch() {
-  const auto began = Clock::now();
+void RqvaeTrainer::begin_epoch() {
   // At an epoch's begin: what is measured has been trained since.
   if (options_.restart_every > 0 && epoch_ > 0 && epoch_ % options_.restart_every == 0) {
     restart_unused_codes(model_, optimizer_, local_, lanes_, epoch_, options_.seed, world_);
   }
   renew_clusters();
-  const EpochData data = data_of_epoch();
-  const at::Tensor loss_sums =
-      at::zeros({kLossParts}, at::TensorOptions().device(model_.device()).dtype(at::kDouble));
-  RqvaeEpoch report;
-  std::int64_t own = 0;
-  for (const LaneEpoch::Step& step_of : data.order.steps) {
-    const std::int64_t rows = step_of.mine.size();
-    Batch batch;
-    batch.size = step_of.batch();
-    batch.first_row = step_of.first_row();
-    batch.x = local_.index_select(0, data.rows.narrow(0, own, rows));
-    batch.items =
-        std::span(data.items).subspan(static_cast<std::size_t>(own), static_cast<std::size_t>(rows));
-    if (cf_.defined()) {
-      batch.cf = cf_.index_select(0, data.places.narrow(0, step_of.places.begin, step_of.places.size()));
-    }
-    if (data.draws.defined()) batch.draws = data.draws.narrow(0, own, rows);
-    report.lr = step(batch, loss_sums);
-    own += rows;
+  loss_sums_ = at::zeros({kLossParts}, at::TensorOptions().device(model_.device()).dtype(at::kDouble));
+}
+
+RqvaeTrainer::Batch RqvaeTrainer::batch_of(const EpochData& data, const LaneEpoch::Step& step,
+                                           std::int64_t own) const {
+  const std::int64_t rows = step.mine.size();
+  Batch batch;
+  batch.size = step.batch();
+  batch.first_row = step.first_row();
+  batch.x = local_.index_select(0, data.rows.narrow(0, own, rows));
+  batch.items = std::span(data.items).subspan(static_cast<std::size_t>(own), static_cast<std::size_t>(rows));
+  if (cf_.defined()) {
+    batch.cf = cf_.index_select(0, data.places.narrow(0, step.places.begin, step.places.size()));
   }
-  report.losses = losses_of(loss_sums);
-  check_finite(report.losses);
-  last_loss_ = report.losses.total;
-  report.epoch = ++epoch_;
+  if (data.draws.defined()) batch.draws = data.draws.narrow(0, own, rows);
+  return batch;
+}
+
+std::optional<RqvaeEpoch> RqvaeTrainer::train_epoch(const RqvaeHooks& hooks) {
+  const auto began = Clock::now();
+  const std::int64_t first = step_;
+  if (first == 0) begin_epoch();
+  const EpochData data = data_of_epoch();
+  RqvaeEpoch report;
   report.steps = static_cast<std::int64_t>(data.order.steps.size());
-  report.seconds = seconds_since(began);
+  std::int64_t own = 0;
+  for (std::int64_t s = 0; s < report.steps; ++s) {
+    const LaneEpoch::Step& next = data.order.steps[static_cast<std::size_t>(s)];
+    if (s >= first) {  // the others were done before a stop
+      report.lr = step(batch_of(data, next, own));
+      ++step_;
+      const bool asks = step_ % kStepsBetweenWishes == 0 && step_ < report.steps;
+      if (asks && saves_and_stops(hooks, /*may_stop=*/true)) return std::nullopt;
+    }
+    own += next.mine.size();
+  }
+  report.losses = means_of(sums());
+  check_finite(report.losses);
+  last_losses_ = report.losses;
+  step_ = 0;
+  report.epoch = ++epoch_;
+  report.seconds =
+      seconds_since(began) * static_cast<double>(report.steps) / static_cast<double>(report.steps - first);
   return report;
+}
+
+bool RqvaeTrainer::saves_and_stops(const RqvaeHooks& hooks, bool may_stop) const {
+  const bool stop = world_.any(may_stop && hooks.stop && hooks.stop());
+  const bool due = world_.any(world_.is_root() && hooks.checkpoint_due && hooks.checkpoint_due());
+  if ((stop || due) && hooks.save) {
+    if (step_ > 0) check_finite(means_of(sums()));  // else an epoch has just been
+    hooks.save(state());
+  }
+  return stop;
 }
 
 bool RqvaeTrainer::is_in_turn(std::int64_t epoch) const {
@@ -349,14 +399,12 @@ bool RqvaeTrainer::run(const RqvaeHooks& hooks) {
   }
   if (!started_) start_codebooks_from_data();
   while (epoch_ < options_.epochs) {
-    const RqvaeEpoch done = train_epoch();
-    if (hooks.on_epoch) hooks.on_epoch(done);
+    const std::optional<RqvaeEpoch> done = train_epoch(hooks);
+    if (!done) return false;
+    if (hooks.on_epoch) hooks.on_epoch(*done);
     const bool last = epoch_ == options_.epochs;
     if (last || is_in_turn(epoch_)) measure_and_keep(hooks);
-    const bool stop = world_.any(!last && hooks.stop && hooks.stop());
-    const bool due = world_.any(world_.is_root() && hooks.checkpoint_due && hooks.checkpoint_due());
-    if ((stop || due) && hooks.save) hooks.save(state());
-    if (stop) return false;
+    if (saves_and_stops(hooks, /*may_stop=*/!last)) return false;
   }
   const bool lacks_the_end = !options_.keep_best && best_score_.epoch != epoch_;
   if (best_score_.epoch < 0 || lacks_the_end) measure_and_keep(hooks);
@@ -395,7 +443,7 @@ RqvaeMeasurement RqvaeTrainer::measure() const {
   RqvaeMeasurement result;
   result.epoch = epoch_;
   result.collision_rate = collision_rate(item_codes(all.codes));
-  result.loss = last_loss_;
+  result.losses = last_losses_;
   result.use = codebook_use(all.codes, options_.codes);
   const auto* norms = all.square_norms.const_data_ptr<double>();
   for (std::int64_t level = 1; level <= options_.levels; ++level) {
@@ -409,7 +457,7 @@ void RqvaeTrainer::measure_and_keep(const RqvaeHooks& hooks) {
   if (world_.size() > 1) world_.require_equal(sha256_of(values), "parameters of the tokenizer");
   const RqvaeMeasurement measured = measure();
   if (hooks.on_measurement) hooks.on_measurement(measured);
-  const RqvaeScore score{measured.epoch, measured.collision_rate, measured.loss};
+  const RqvaeScore score{measured.epoch, measured.collision_rate, measured.losses.total};
   // Where training ends out of turn is no reason to take other weights than a longer training would.
   const bool counts = best_score_.epoch < 0 || is_in_turn(epoch_);
   if (options_.keep_best && !(counts && score.is_better_than(best_score_))) return;
@@ -424,11 +472,14 @@ RqvaeState RqvaeTrainer::state() const {
   RqvaeState state;
   state.epoch = epoch_;
   state.steps = optimizer_.steps();
+  state.steps_of_epoch = step_;
+  if (step_ > 0) state.sums = sums();
   state.values = arrays_of(last_.defined() ? last_ : store.flat_values(), store);
   state.exp_avg = arrays_of(optimizer_.exp_avg(), store);
   state.exp_avg_sq = arrays_of(optimizer_.exp_avg_sq(), store);
   if (best_.defined()) state.best = arrays_of(best_, store);
   state.best_score = best_score_;
+  state.losses = last_losses_;
   if (clusters_) state.code_clusters = labels_array(clusters_->labels());
   state.embeddings_sha256 = embeddings_sha256_;
   state.cf_sha256 = cf_sha256_;
@@ -446,6 +497,14 @@ void RqvaeTrainer::restore(const RqvaeState& state) {
   }
   optimizer_.set_steps(state.steps);
   epoch_ = state.epoch;
+  last_losses_ = state.losses;
+  step_ = state.steps_of_epoch;
+  const double root = world_.is_root() ? 1 : 0;  // the others' share is in it
+  loss_sums_ = (at::tensor({state.sums.reconstruction, state.sums.quantization, state.sums.collaborative,
+                            state.sums.diversity},
+                           at::kDouble) *
+                root)
+                   .to(model_.device());
   started_ = true;
   last_ = best_ = at::Tensor();
   best_score_ = {};

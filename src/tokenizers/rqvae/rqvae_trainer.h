@@ -21,29 +21,20 @@
 
 namespace genrec {
 
-/// Means over the items of an epoch, before they are weighted.
-struct RqvaeLosses {
-  double reconstruction = 0;
-  double quantization = 0;
-  double collaborative = 0;
-  double diversity = 0;
-  double total = 0;  ///< weighted sum
-};
-
 /// An epoch of training.
 struct RqvaeEpoch {
   std::int64_t epoch = 0;  ///< epochs done
   std::int64_t steps = 0;  ///< of this epoch
   RqvaeLosses losses;
   double lr = 0;       ///< of its last step
-  double seconds = 0;  ///< clustering of codes included
+  double seconds = 0;  ///< clustering of codes included; of a part, what the whole would take
 };
 
 /// What the codes of all items look like.
 struct RqvaeMeasurement {
   std::int64_t epoch = 0;             ///< epochs done
   double collision_rate = 0;          ///< (items - distinct) / items, argmin at every level
-  double loss = 0;                    ///< total of the epoch before; 0 before the first
+  RqvaeLosses losses;                 ///< of the epoch before; zeros before the first
   std::vector<CodebookUse> use;       ///< a level each
   std::vector<double> residual_norm;  ///< a level each: root mean square of what it leaves, over that of z
 };
@@ -52,9 +43,9 @@ struct RqvaeMeasurement {
 struct RqvaeHooks {
   std::function<void(const RqvaeEpoch&)> on_epoch;
   std::function<void(const RqvaeMeasurement&)> on_measurement;
-  std::function<bool()> stop;            ///< this rank's wish; the ranks agree at the end of an epoch
+  std::function<bool()> stop;            ///< this rank's wish; the ranks agree every few steps
   std::function<bool()> checkpoint_due;  ///< rank 0's answer counts
-  /// Keeps a state, at the end of an epoch. Called on every rank.
+  /// Keeps a state. Called on every rank.
   std::function<void(const RqvaeState&)> save;
 };
 
@@ -82,7 +73,7 @@ class RqvaeTrainer {
 
   /// Goes on from a state of the same options. Throws DataError when it is of other vectors or widths.
   void restore(const RqvaeState& state);
-  /// With the weights that training would go on from, whichever ones the model has.
+  /// With the weights that training would go on from, whichever ones the model has. Collective.
   [[nodiscard]] RqvaeState state() const;
   /// Trains until options.epochs are done, then takes the best weights (options.keep_best). False when it was
   /// stopped before, after a save. Throws DataError when a loss is no number. Collective.
@@ -95,7 +86,7 @@ class RqvaeTrainer {
   [[nodiscard]] const RqvaeScore& best_score() const { return best_score_; }
   /// Of each item the first one with the same embedding: [items] int64, host.
   [[nodiscard]] const at::Tensor& first_equal() const { return first_equal_; }
-  /// Repairs of the start of the codebooks, a sentence each; on rank 0.
+  /// Repairs of the start of the codebooks, and options that were cut down, a sentence each; on rank 0.
   [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
 
  private:
@@ -121,15 +112,23 @@ class RqvaeTrainer {
   };
 
   void start_codebooks_from_data();
+  void note_limits();
   [[nodiscard]] at::Tensor start_points() const;
-  [[nodiscard]] RqvaeEpoch train_epoch();
+  void begin_epoch();
+  /// The rest of an epoch; nothing when it was stopped within it, after a save.
+  [[nodiscard]] std::optional<RqvaeEpoch> train_epoch(const RqvaeHooks& hooks);
+  [[nodiscard]] Batch batch_of(const EpochData& data, const LaneEpoch::Step& step, std::int64_t own) const;
+  /// Saves where that is due; whether a rank wishes to stop. Collective.
+  [[nodiscard]] bool saves_and_stops(const RqvaeHooks& hooks, bool may_stop) const;
   void renew_clusters();
   [[nodiscard]] EpochData data_of_epoch() const;
-  [[nodiscard]] double step(const Batch& batch, const at::Tensor& loss_sums);
-  /// The loss of a batch; adds its parts to the sums over items.
-  [[nodiscard]] at::Tensor loss_of(const Batch& batch, const at::Tensor& loss_sums) const;
+  [[nodiscard]] double step(const Batch& batch);
+  /// The loss of a batch; adds its parts to loss_sums_.
+  [[nodiscard]] at::Tensor loss_of(const Batch& batch);
   [[nodiscard]] at::Tensor balanced_codes(const at::Tensor& residual, const at::Tensor& codebook) const;
-  [[nodiscard]] RqvaeLosses losses_of(const at::Tensor& loss_sums) const;
+  /// loss_sums_ of all ranks. Collective.
+  [[nodiscard]] RqvaeLosses sums() const;
+  [[nodiscard]] RqvaeLosses means_of(const RqvaeLosses& sums) const;
   [[nodiscard]] Encoding encode_all(bool with_residuals) const;
   [[nodiscard]] at::Tensor by_item(const at::Tensor& own_rows) const;
   /// Whether eval_every asks for a measurement after so many epochs, wherever training ends.
@@ -150,9 +149,10 @@ class RqvaeTrainer {
   AdamW optimizer_;
   GradientReducer reducer_;
   std::optional<CodeClusters> clusters_;
-  std::int64_t epoch_ = 0;
-  bool started_ = false;  ///< codebooks hold data
-  double last_loss_ = 0;
+  std::int64_t epoch_ = 0, step_ = 0;  ///< epochs done, steps of the next one that are done
+  at::Tensor loss_sums_;               ///< [loss parts] float64: over this rank's items of the epoch in work
+  bool started_ = false;               ///< codebooks hold data
+  RqvaeLosses last_losses_;
   at::Tensor best_;  ///< flat values; undefined before the first measurement
   at::Tensor last_;  ///< flat values that training ended with, while the model has the best ones
   RqvaeScore best_score_;

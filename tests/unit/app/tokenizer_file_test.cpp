@@ -37,6 +37,8 @@ TokenizerFile sample() {
   file.state.best = {{"encoder.0.weight", array_of({3, 4}, {2, 1})},
                      {"quantizer.codebooks", array_of({5, 6, 7, 8}, {2, 2, 1})}};
   file.state.best_score = {.epoch = 4, .collision_rate = 0.25, .loss = 1.5};
+  file.state.losses = {
+      .reconstruction = 1, .quantization = 2, .collaborative = 3, .diversity = 4, .total = 5};
   file.state.embeddings_sha256 = "beef";
   file.state.cf_sha256 = "cafe";
   file.embeddings = {"an encoder", "title", 2, "beef", "f00d"};
@@ -57,6 +59,11 @@ TEST(TokenizerFile, ComesBackAsItWas) {
   const TokenizerFile read = read_tokenizer_file(path);
   EXPECT_EQ(read.dataset, "Small");
   EXPECT_EQ(read.fingerprint, "f00d");
+  EXPECT_EQ(read.state.losses.reconstruction, 1);
+  EXPECT_EQ(read.state.losses.quantization, 2);
+  EXPECT_EQ(read.state.losses.collaborative, 3);
+  EXPECT_EQ(read.state.losses.diversity, 4);
+  EXPECT_EQ(read.state.losses.total, 5);
   EXPECT_EQ(read.config, written.config);
   EXPECT_EQ(read.state.epoch, 5);
   EXPECT_EQ(read.state.best_score.collision_rate, 0.25);

@@ -15,10 +15,10 @@ RqvaeMeasurement measured_once() {
 }
 
 TEST(TokenizerReport, AMeasurementHasEveryLevelAndTheSpeed) {
-  RqvaeEpoch epoch;
-  epoch.losses.total = 1.5;
-  epoch.seconds = 0.5;
-  const Metrics figures = tokenizer_metrics(epoch, measured_once());
+  RqvaeMeasurement measured = measured_once();
+  measured.losses.total = 1.5;
+  EXPECT_FALSE(tokenizer_metrics(measured, 0).contains("epochs_per_s")) << "all were trained before";
+  const Metrics figures = tokenizer_metrics(measured, 0.5);
   EXPECT_EQ(figures.at("loss"), 1.5);
   EXPECT_EQ(figures.at("epochs_per_s"), 2);
   EXPECT_EQ(figures.at("used_codes_1"), 2);

@@ -139,6 +139,9 @@ TEST(Reassignment, EndsWhereThereAreMoreItemsThanCodes) {
   EXPECT_LE(done.rounds, 3);
   EXPECT_GE(collision_rate(codes), 12.0 / 20);
   EXPECT_EQ(done.inseparable_items, 0);
+  std::set<std::int32_t> last;
+  for (ItemId item = 0; item < 20; ++item) last.insert(codes.of(item)[1]);
+  EXPECT_GE(last.size(), 7U) << "of 8 codes";
 }
 
 class NewItems : public ::testing::Test {
@@ -206,6 +209,19 @@ TEST_F(NewItems, CountOnUnderDigits) {
   all.values.insert(all.values.end(), fresh.values.begin(), fresh.values.end());
   append_digits(all);
   EXPECT_EQ(grown.sha256(), identifier_table(all).sha256());
+}
+
+TEST_F(NewItems, TakeTheNextFreeDigit) {
+  options_.collision = "digit";
+  ItemCodes with_digits = old_;
+  append_digits(with_digits);
+  const IdentifierTable table = identifier_table(with_digits);
+  std::vector<std::vector<std::string>> strings;
+  for (ItemId item = 0; item < table.items(); ++item) strings.push_back(table.strings_of(item));
+  strings[0].back() = code_symbol(2, 1);  // as SIIT may leave it: 1 is taken, and 0 is not
+  const IdentifierTable grown =
+      with_new_items(IdentifierTable::from_strings(strings), model_, rows(0, 30), options_);
+  EXPECT_EQ(grown.distinct(), 50);
 }
 
 TEST_F(NewItems, ShareIdentifiersWherePolicyIsNone) {

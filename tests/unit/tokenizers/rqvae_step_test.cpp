@@ -6,6 +6,8 @@
 #include <memory>
 #include <numeric>
 #include <string>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "comm/communicator.h"
@@ -23,7 +25,7 @@ constexpr std::int64_t kItems = 48;
 
 RqvaeOptions step_options() {
   RqvaeOptions options = options_of_method("letter", test::planted_options());
-  options.letter = {.alpha = 0.3, .beta = 0.2, .clusters = 4};
+  options.letter.clusters = 4;
   options.quantization_weight = 2;
   options.sinkhorn_epsilon = 0.003;
   options.batch = kItems;
@@ -120,8 +122,12 @@ LiteralLoss literal_loss(const Weights& weights, const at::Tensor& x, const at::
   return loss;
 }
 
-TEST(RqvaeStep, LossesAndGradientsAreThoseOfTheFormulas) {
-  const RqvaeOptions options = step_options();
+/// letter.alpha and letter.beta: the rows of LETTER's Table 2, and all of it.
+class RqvaeStep : public ::testing::TestWithParam<std::pair<double, double>> {};
+
+TEST_P(RqvaeStep, LossesAndGradientsAreThoseOfTheFormulas) {
+  RqvaeOptions options = step_options();
+  std::tie(options.letter.alpha, options.letter.beta) = GetParam();
   const Embeddings embeddings = test::planted_embeddings(kItems, kItems, 1),
                    cf = test::planted_embeddings(kItems, 12, 2, options.dim);
   const auto world = make_single_communicator();
@@ -142,8 +148,9 @@ TEST(RqvaeStep, LossesAndGradientsAreThoseOfTheFormulas) {
   expected.total.backward();
   EXPECT_NEAR(losses.reconstruction, expected.reconstruction.item<double>(), 1e-5);
   EXPECT_NEAR(losses.quantization, expected.quantization.item<double>(), 1e-5);
-  EXPECT_NEAR(losses.collaborative, expected.collaborative.item<double>(), 1e-5);
-  EXPECT_NEAR(losses.diversity, expected.diversity.item<double>(), 1e-5);
+  EXPECT_NEAR(losses.collaborative, options.letter.alpha > 0 ? expected.collaborative.item<double>() : 0,
+              1e-5);
+  EXPECT_NEAR(losses.diversity, options.letter.beta > 0 ? expected.diversity.item<double>() : 0, 1e-5);
   EXPECT_NEAR(losses.total, expected.total.item<double>(), 3e-5);
   // After one step AdamW's first moment is a tenth of the gradient.
   const RqvaeState state = trainer.state();
@@ -156,6 +163,10 @@ TEST(RqvaeStep, LossesAndGradientsAreThoseOfTheFormulas) {
     EXPECT_LT(test::difference(gradient, leaf.grad()), 1e-4 * largest) << name;
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Ablations, RqvaeStep,
+                         ::testing::Values(std::pair(0.0, 0.0), std::pair(0.3, 0.0), std::pair(0.0, 0.2),
+                                           std::pair(0.3, 0.2)));
 
 }  // namespace
 }  // namespace genrec

@@ -58,6 +58,14 @@ TEST(RqvaeTrainer, LossFallsOnPlantedClusters) {
   EXPECT_LT(epochs.back().losses.total, 0.7 * epochs.front().losses.total);
   const RqvaeMeasurement measured = t.trainer.measure();
   ASSERT_EQ(measured.residual_norm.size(), 3U);
+  const at::Tensor rows = at::tensor(at::ArrayRef<float>(embeddings.values)).view({120, embeddings.width});
+  const at::Tensor z = t.model.latent(rows), codes = t.trainer.encode_items().codes;
+  at::Tensor left = z;
+  for (std::int64_t level = 0; level < 3; ++level) {
+    left = left - t.model.quantizer().codebooks().select(0, level).index_select(0, codes.select(1, level));
+    const double norm = (left.norm() / z.norm()).item<double>();
+    EXPECT_NEAR(measured.residual_norm[static_cast<std::size_t>(level)], norm, 1e-4 * norm) << level;
+  }
   EXPECT_LT(measured.residual_norm[1], measured.residual_norm[0]);
   EXPECT_LT(measured.residual_norm[0], 1);
   EXPECT_LT(measured.collision_rate, 0.35);  // 0.5 after ten epochs
@@ -96,6 +104,18 @@ TEST(RqvaeTrainer, OneRankIsDeterministic) {
   EXPECT_TRUE(at::equal(a.trainer.encode_items().codes, b.trainer.encode_items().codes));
 }
 
+TEST(RqvaeTrainer, SaysWhatItCutsDown) {
+  RqvaeOptions options = options_of_method("letter", planted_options());
+  options.letter = {.alpha = 0, .beta = 0.1, .clusters = 10};
+  options.init = "kmeans";
+  options.batch = 8;
+  options.epochs = 1;
+  Training t(planted_embeddings(120, 12, 1), nullptr, options);
+  ASSERT_TRUE(t.trainer.run());
+  EXPECT_THAT(t.trainer.notes(), ::testing::UnorderedElementsAre(::testing::HasSubstr("batch of 8 is less"),
+                                                                 ::testing::HasSubstr("8 clusters of")));
+}
+
 TEST(RqvaeTrainer, GoesOnFromAStateToTheBit) {
   const Embeddings embeddings = planted_embeddings(90, 9, 1), cf = planted_embeddings(90, 6, 2, 4);
   RqvaeOptions options = options_of_method("letter", planted_options());
@@ -121,6 +141,8 @@ TEST(RqvaeTrainer, GoesOnFromAStateToTheBit) {
   ASSERT_FALSE(first.trainer.run(hooks));
   ASSERT_EQ(epochs, 4);
   second.trainer.restore(read_rqvae(Hdf5Reader(path), "/tokenizer"));
+  EXPECT_GT(second.trainer.measure().losses.total, 0);
+  EXPECT_EQ(second.trainer.measure().losses.total, first.trainer.measure().losses.total);
   ASSERT_TRUE(second.trainer.run());
   EXPECT_TRUE(at::equal(second.model.parameters().flat_values(), straight.model.parameters().flat_values()));
   EXPECT_EQ(second.trainer.best_score().epoch, straight.trainer.best_score().epoch);
@@ -131,6 +153,39 @@ bool same_bytes(const ParameterArrays& a, const ParameterArrays& b) {
   return std::ranges::equal(a, b, [](const auto& x, const auto& y) {
     return x.first == y.first && x.second.bytes == y.second.bytes;
   });
+}
+
+TEST(RqvaeTrainer, StopsWithinALongEpoch) {
+  const Embeddings embeddings = planted_embeddings(300, 9, 1), cf = planted_embeddings(300, 6, 2, 4);
+  RqvaeOptions options = options_of_method("letter", planted_options());
+  options.letter = {.alpha = 0.1, .beta = 0.01, .clusters = 4, .recluster_every = 1};
+  options.batch = 4;  // 75 steps an epoch
+  options.epochs = 3;
+  options.restart_every = 1;
+  options.dropout = 0.1;
+  Training straight(embeddings, &cf, options), first(embeddings, &cf, options),
+      second(embeddings, &cf, options);
+  std::vector<double> expected, losses;
+  RqvaeHooks record, hooks;
+  record.on_epoch = [&](const RqvaeEpoch& epoch) { expected.push_back(epoch.losses.total); };
+  ASSERT_TRUE(straight.trainer.run(record));
+  const test::TemporaryFolder folder;
+  const auto path = folder.path() / "state.h5";
+  int asked = 0;
+  hooks.stop = [&] { return ++asked == 3; };  // within the second epoch
+  hooks.save = [&](const RqvaeState& state) {
+    EXPECT_EQ(state.epoch, 1);
+    EXPECT_EQ(state.steps_of_epoch, 64);
+    Hdf5Writer file(path);
+    write_rqvae(file, "/tokenizer", state, /*training=*/true);
+    file.commit();
+  };
+  ASSERT_FALSE(first.trainer.run(hooks));
+  second.trainer.restore(read_rqvae(Hdf5Reader(path), "/tokenizer"));
+  record.on_epoch = [&](const RqvaeEpoch& epoch) { losses.push_back(epoch.losses.total); };
+  ASSERT_TRUE(second.trainer.run(record));
+  EXPECT_EQ(losses, std::vector<double>(expected.begin() + 1, expected.end()));
+  EXPECT_TRUE(at::equal(second.model.parameters().flat_values(), straight.model.parameters().flat_values()));
 }
 
 TEST(RqvaeTrainer, AFinishedTrainingGoesOnWithItsLastWeights) {
@@ -297,6 +352,14 @@ TEST(CodebookStart, PlainAndConstrainedCentresFitTheirResiduals) {
     const at::Tensor last = rest - at::embedding(second, nearest_codes(rest, second));
     EXPECT_LT(rest.square().sum().item<double>(), 0.2 * points.square().sum().item<double>()) << init;
     EXPECT_LT(last.square().sum().item<double>(), rest.square().sum().item<double>()) << init;
+  }
+}
+
+TEST(CodebookStart, TakesFewerRowsOfManyCodes) {
+  EXPECT_EQ(most_constrained_rows(256), 25'600);
+  for (const std::int64_t codes : {1024, 2048, 8192}) {
+    EXPECT_GE(most_constrained_rows(codes), 8 * codes);
+    EXPECT_LE(most_constrained_rows(codes) * codes, 8 * 8192 * 8192) << "costs of one run";
   }
 }
 
