@@ -218,7 +218,7 @@ void print_other_ranks(const Job& job, const EstimateOptions& estimate) {
   std::printf("%-13s%14s%14s%18s\n", "ranks", "whole run", "efficiency", "memory of a rank");
   const double alone = whole_seconds(job, rates, 1);
   for (const int ranks : estimate.ranks) {
-    // A run of more ranks than data.shards asks for more of them; nothing else changes.
+    // As if data.shards were no fewer than the ranks.
     const double seconds = whole_seconds(job, rates, ranks);
     std::printf("%-13d%14s%13.0f%%%18s\n", ranks, duration(seconds).c_str(), 100 * alone / (seconds * ranks),
                 gib(job.memory(ranks)).c_str());

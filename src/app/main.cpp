@@ -139,5 +139,8 @@ int main(int argc, char** argv) {
   } catch (const genrec::Error& error) {  // MPI did not come up: every process is alone
     if (genrec::launcher_rank() == 0) std::cerr << "genrec_dist: error: " << error.what() << std::endl;
     return static_cast<int>(error.code());
+  } catch (const std::exception& error) {
+    if (genrec::launcher_rank() == 0) std::cerr << "genrec_dist: error: " << error.what() << std::endl;
+    return static_cast<int>(ExitCode::kInternal);
   }
 }

@@ -68,6 +68,11 @@ void check_inputs(const OptionParser& parser, const ProgramOptions& o, const std
     require_weights(parser, o.model.weights);
     require_file(parser, "model.config", "a Hugging Face config.json");
   }
+  // A text model trained on the titles would give the weights' rows to other pieces.
+  if (trains(command) && !o.model.weights.empty() && o.model.vocabulary != "codes" && o.text.spiece.empty()) {
+    throw UsageError(given(parser, "model.weights") +
+                     ": needs text.spiece, the SentencePiece model that it was trained with (spiece.model)");
+  }
   if (reads_model || (command == "tokenize" && writes_text(o.tokenizer.method))) {
     require_file(parser, "text.spiece", "a SentencePiece model; empty: one is trained on the titles");
   }
@@ -76,7 +81,7 @@ void check_inputs(const OptionParser& parser, const ProgramOptions& o, const std
   } else if (tokenizes(command)) {
     check_tokenizer_inputs(parser, o.tokenizer.method);
   }
-  if (o.text.templates != "none" && (trains(command) || command == "evaluate" || command == "recommend")) {
+  if (o.text.templates != "none" && trains(command)) {
     require_file(parser, "text.templates",
                  "a file with one template a line; empty: 15 built in; none: no prompt");
   }

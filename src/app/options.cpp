@@ -35,24 +35,29 @@ void add_data(OptionParser& parser, DataOptions& o) {
   data.add("name", &o.name, "NAME in that folder; empty: the only one there");
   data.add("file", &o.file, "the program's own HDF5 dataset (see convert)");
   data.add("history", &o.history, "most recent items that predict the next", "items").at_least(1);
-  data.add("text", &o.text, "what stands for an item in text").allowed({"title", "title+description"});
+  data.add("text", &o.text, "what stands for an item in text (for embed: embed.text)")
+      .allowed({"title", "title+description"});
   data.add("max-users", &o.max_users, "keep the first users only; 0: all").at_least(0);
   data.add("max-items", &o.max_items, "keep the first items only; 0: all").at_least(0);
-  data.add("shards", &o.shards, "virtual shards that users are dealt to; at least as many as ranks")
+  data.add("shards", &o.shards,
+           "virtual shards that users are dealt to; with fewer than ranks some ranks have no users")
       .range(1, 65536);
 }
 
 void add_text(OptionParser& parser, TextOptions& o) {
   OptionSection text = parser.section("text", "Text");
-  text.add("spiece", &o.spiece, "SentencePiece model; empty: a small one is trained on titles and templates");
+  text.add("spiece", &o.spiece,
+           "SentencePiece model, needed with model.weights; empty: a small one is trained on titles and "
+           "templates");
   text.add("max-pieces", &o.max_pieces, "titles are cut there", "pieces").at_least(1);
   text.add("templates", &o.templates,
-           "file with one template, {H} in it, a line; empty: 15 built in; none: identifiers only");
+           "file with one template, {H} in it, a line; empty: 15 built in; none: identifiers only; a "
+           "checkpoint has its own");
 }
 
 void add_rqvae(OptionSection tokenizer, RqvaeOptions& o) {
   tokenizer.add("levels", &o.levels, "codes of an identifier").range(1, 20);
-  tokenizer.add("codes", &o.codes, "of a codebook").range(2, 65536);
+  tokenizer.add("codes", &o.codes, "of a codebook").range(2, 8192);
   tokenizer.add("dim", &o.dim, "width of a code").at_least(1);
   tokenizer.add("hidden", &o.hidden, "widths of the encoder's hidden layers, mirrored in the decoder")
       .at_least(1);
@@ -139,6 +144,7 @@ void add_embed(OptionParser& parser, EmbedOptions& o) {
       .allowed({"sasrec", "lightgcn", "lsa", "t5"});
   embed.add("width", &o.width, "of the vectors; 0: 32 for sasrec and lightgcn, 384 for lsa; t5 has its own")
       .at_least(0);
+  embed.add("text", &o.text, "what lsa and t5 read of an item").allowed({"title", "title+description"});
   embed.add("output", &o.output, "FILE.h5; empty: NAME.cf.h5 or NAME.embeddings.h5 in the run folder");
   embed.add("quantized", &o.quantized,
             "a tokenizer.h5: sasrec is also tested with its code vectors in place of the items");

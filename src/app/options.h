@@ -32,12 +32,13 @@ struct VectorFiles {
 inline constexpr std::int64_t kCfWidth = 32;
 
 struct EmbedOptions {
-  std::string model = "sasrec";          ///< sasrec|lightgcn|lsa|t5
-  std::int64_t width = 0;                ///< 0: 32 for collaborative vectors, 384 for LSA
-  std::string output;                    ///< HDF5 file; "": in the run folder
-  std::string quantized;                 ///< tokenizer.h5: its codes in place of SASRec's items, too
-  double norm = 0;                       ///< mean norm of collaborative vectors; 0: as they were trained
-  std::string exclude_history = "auto";  ///< auto (lightgcn: yes)|yes|no
+  std::string model = "sasrec";            ///< sasrec|lightgcn|lsa|t5
+  std::int64_t width = 0;                  ///< 0: 32 for collaborative vectors, 384 for LSA
+  std::string text = "title+description";  ///< what lsa and t5 read of an item (item_texts)
+  std::string output;                      ///< HDF5 file; "": in the run folder
+  std::string quantized;                   ///< tokenizer.h5: its codes in place of SASRec's items, too
+  double norm = 0;                         ///< mean norm of collaborative vectors; 0: as they were trained
+  std::string exclude_history = "auto";    ///< auto (lightgcn: yes)|yes|no
   SasRecOptions sasrec;
   std::string sasrec_loss = "cross-entropy";
   LightGcnOptions lightgcn;

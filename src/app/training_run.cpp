@@ -75,6 +75,12 @@ void TrainingRun::load_state() {
                     ": the checkpoint has another SentencePiece model than this run: give the same "
                     "text.spiece and data.text, or another run.dir");
   }
+  if (!resumed->templates.empty() && resumed->templates != workspace_.templates()) {
+    throw DataError(
+        folder.checkpoints().string() + ": the checkpoint has other prompts than " +
+        (session_.options.text.templates.empty() ? "those built in" : session_.options.text.templates) +
+        ": give the text.templates of the start, or another run.dir");
+  }
   LOG_ROOT(INFO) << "going on from " << (folder.checkpoints() / "last").string() << ": " << resumed->stage
                  << ", iteration " << resumed->iteration << ", step " << resumed->step;
 }
@@ -115,7 +121,7 @@ IdentifierRun TrainingRun::identifier_run() {
   run.on_start = [this](std::int64_t epochs) { folder.rewind_metrics(-1, epochs == 0 ? -1 : epochs); };
   run.on_measurement = [this](const RqvaeEpoch& last, const RqvaeMeasurement& measured) {
     measure({0, static_cast<double>(measured.epoch), 0, "tokenizer", "", 0},  // before the first step
-            tokenizer_metrics(last, measured));
+            tokenizer_metrics(measured, last.seconds));
   };
   return run;
 }

@@ -21,8 +21,8 @@ class TrainingRun {
   /// Makes the run folder and loads the state that run.resume asks for. Throws UsageError (never, but the
   /// folder holds a run; options that it has used differ from those of the checkpoint, where they are more
   /// than the new place of a file of identifiers or vectors), MissingInput (must,
-  /// but there is none), DataError (another dataset or text model). Measurements behind the checkpoint are
-  /// forgotten. Collective.
+  /// but there is none), DataError (another dataset, text model or prompts). Measurements behind the
+  /// checkpoint are forgotten. Collective.
   TrainingRun(Session& session, const std::string& command, const Workspace& workspace,
               const Runtime& runtime);
 

@@ -5,6 +5,7 @@
 #include "app/version.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "comm/on_root.h"
 #include "data/item_text.h"
 #include "data/load_dataset.h"
 #include "io/safetensors.h"
@@ -27,6 +28,11 @@ Dataset load(Session& session, std::vector<std::string>& sentences) {
   sentences = describe(repairs);
   for (const std::string& sentence : sentences) LOG_ROOT(WARNING) << dataset.name << ": " << sentence;
   mpi.world().require_equal(dataset.fingerprint, "the dataset " + dataset.name);
+  const std::int32_t shards = session.options.data.shards;
+  if (shards < mpi.size()) {
+    LOG_ROOT(WARNING) << "data.shards = " << shards << ": " << mpi.size() - shards << " of " << mpi.size()
+                      << " ranks have no users to train on; start a run with at least a shard a rank";
+  }
   LOG_ROOT(INFO) << dataset.name << ": " << dataset.users() << " users, " << dataset.items() << " items, "
                  << dataset.interaction_count << " interactions";
   return dataset;
@@ -47,6 +53,20 @@ KnownRows known_rows(const std::filesystem::path& weights, const Vocabulary& voc
   return known;
 }
 
+/// The text model of the run in this folder: its very bytes, and no second training. "" where it has none;
+/// what is wrong with a damaged checkpoint is said where all of it is read.
+std::string text_model_of_run(const std::filesystem::path& run) {
+  for (const char* name : {"last", "prev"}) {
+    const std::filesystem::path path = run / "checkpoints" / name;
+    std::error_code unreadable;
+    try {
+      if (std::filesystem::exists(path, unreadable)) return read_text_model(path);
+    } catch (const Error&) {
+    }
+  }
+  return {};
+}
+
 DataOptions needing_text(DataOptions options, bool needed) {
   options.needs_text = needed;
   return options;
@@ -54,7 +74,7 @@ DataOptions needing_text(DataOptions options, bool needed) {
 
 }  // namespace
 
-Workspace::Workspace(Session& session, const CheckpointState* checkpoint)
+Workspace::Workspace(Session& session, const CheckpointState* checkpoint, const std::string& command)
     : session_(session),
       dataset_([&] {
         const bool codes_only =
@@ -64,11 +84,13 @@ Workspace::Workspace(Session& session, const CheckpointState* checkpoint)
       }()),
       shards_(dataset_.lengths, session.options.data.shards, session.options.run.seed),
       texts_(item_texts(dataset_.catalogue, session.options.data.text)),
-      templates_(read_templates(session.options.text.templates)) {
+      templates_(checkpoint != nullptr && !checkpoint->templates.empty()
+                     ? checkpoint->templates
+                     : read_templates(session.options.text.templates)) {
   const bool codes_only =
       checkpoint != nullptr ? checkpoint->spiece.empty() : session.options.model.vocabulary == "codes";
   if (codes_only) return;
-  make_text_tokenizer(checkpoint);
+  make_text_tokenizer(checkpoint, command);
   prompts_ = Prompts(templates_, *text_);
   titles_.emplace(texts_, *text_, session.options.text.max_pieces);
   if (titles_->truncated() > 0) {
@@ -77,7 +99,7 @@ Workspace::Workspace(Session& session, const CheckpointState* checkpoint)
   }
 }
 
-void Workspace::make_text_tokenizer(const CheckpointState* checkpoint) {
+void Workspace::make_text_tokenizer(const CheckpointState* checkpoint, const std::string& command) {
   const TextOptions& options = session_.options.text;
   if (checkpoint != nullptr) {
     text_ = TextTokenizer::from_bytes(checkpoint->spiece);
@@ -85,15 +107,21 @@ void Workspace::make_text_tokenizer(const CheckpointState* checkpoint) {
     text_ = TextTokenizer(options.spiece);
   } else {
     std::string bytes;
-    if (session_.mpi.world().is_root()) {
-      bytes =
-          TextTokenizer::train(lines_to_train_on(), kTrainedPieces, session_.options.run.seed).model_bytes();
-    }
+    on_root(session_.mpi.world(), [&] {
+      if (!command.empty()) bytes = text_model_of_run(run_directory(session_, command, dataset_));
+      if (bytes.empty()) bytes = trained_text_model();
+    });
     session_.mpi.world().broadcast(bytes, 0);
     text_ = TextTokenizer::from_bytes(std::move(bytes));
-    LOG_ROOT(INFO) << "text.spiece not given: a SentencePiece model of " << text_->size()
-                   << " pieces was trained on the titles";
   }
+}
+
+std::string Workspace::trained_text_model() const {
+  const TextTokenizer text =
+      TextTokenizer::train(lines_to_train_on(), kTrainedPieces, session_.options.run.seed);
+  LOG(INFO) << "text.spiece not given: a SentencePiece model of " << text.size()
+            << " pieces was trained on the titles";
+  return text.model_bytes();
 }
 
 std::vector<std::string> Workspace::lines_to_train_on() const {
@@ -135,6 +163,7 @@ CheckpointState Workspace::identity() const {
   state.seed = session_.options.run.seed;
   state.text_pieces = text_pieces();
   state.spiece = spiece_bytes();
+  state.templates = templates_;
   state.codebooks = codebooks_;
   return state;
 }

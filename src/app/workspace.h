@@ -23,15 +23,17 @@ namespace genrec {
 /// The dataset and its text as one rank holds them, for every command that trains or ranks.
 class Workspace {
  public:
-  /// Loads the dataset and says what was repaired. `checkpoint`: its SentencePiece model is taken.
-  /// Collective.
-  Workspace(Session& session, const CheckpointState* checkpoint = nullptr);
+  /// Loads the dataset and says what was repaired. `checkpoint`: its SentencePiece model and templates are
+  /// taken. `command`: without text.spiece the model of the run that this command would go on with is taken,
+  /// where there is one. Collective.
+  Workspace(Session& session, const CheckpointState* checkpoint = nullptr, const std::string& command = "");
 
   [[nodiscard]] const Dataset& dataset() const { return dataset_; }
   /// What the loader repaired or left out, a sentence each.
   [[nodiscard]] const std::vector<std::string>& repairs() const { return repairs_; }
   [[nodiscard]] const std::vector<std::string>& texts() const { return texts_; }
   [[nodiscard]] const Prompts& prompts() const { return prompts_; }
+  [[nodiscard]] const std::vector<std::string>& templates() const { return templates_; }
   /// Throws DataError unless some item has a title: alignment needs them.
   void require_titles() const;
   /// Null in a codes-only model.
@@ -52,7 +54,8 @@ class Workspace {
                                                     const Vocabulary& vocabulary) const;
 
  private:
-  void make_text_tokenizer(const CheckpointState* checkpoint);
+  void make_text_tokenizer(const CheckpointState* checkpoint, const std::string& command);
+  [[nodiscard]] std::string trained_text_model() const;
   [[nodiscard]] std::vector<std::string> lines_to_train_on() const;
 
   Session& session_;

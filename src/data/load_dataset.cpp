@@ -62,10 +62,6 @@ WholeDataset read_whole(const DataOptions& options, std::uint64_t seed, DatasetR
 
 Dataset load_dataset(const DataOptions& options, std::uint64_t seed, int rank, int ranks,
                      DatasetRepairs& repairs) {
-  if (options.shards < ranks) {
-    throw UsageError("data.shards = " + std::to_string(options.shards) + " is less than the " +
-                     std::to_string(ranks) + " ranks: give at least one shard a rank");
-  }
   repairs = {};
   const bool limited = options.max_users > 0 || options.max_items > 0;
   if (!options.file.empty() && !limited && has_fingerprint(options.file)) {

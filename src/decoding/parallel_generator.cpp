@@ -7,6 +7,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <system_error>
 #include <thread>
 
 #include "base/error.h"
@@ -106,7 +107,10 @@ void generate_in_blocks(const T5Model& model, std::int64_t count, std::int64_t b
   const std::int64_t workers = one_stream ? 1 : std::min<std::int64_t>(threads, queue.blocks());
   const SingleThreaded guard;
   std::vector<std::thread> others;
-  for (std::int64_t w = 1; w < workers; ++w) others.emplace_back(work);
+  try {
+    for (std::int64_t w = 1; w < workers; ++w) others.emplace_back(work);
+  } catch (const std::system_error&) {  // no more threads are to be had: those that are do it all
+  }
   work();
   for (auto& thread : others) thread.join();
   queue.rethrow();

@@ -158,8 +158,8 @@ void SiitLoop::train_stage(const std::string& name, std::int64_t epochs, std::ui
                                   std::to_string(trainer.total_steps())));
   }
   account();
-  // Validation takes long, too: what was trained is safe before it.
-  const bool trained = trainer.position() != resume_position_;
+  // Validation takes long, too: what was trained is safe before it, and a stop finds a checkpoint.
+  const bool trained = trainer.position() != resume_position_ || !context_.checkpoints.holds_run();
   if (&model == recommender_.get() && trained) context_.checkpoints.save(snapshot(&trainer));
   global_step_ += trainer.position().stage_step;
 }

@@ -39,8 +39,8 @@ struct SiitContext {
   std::int32_t block;  ///< items decoded together
   int threads;
   std::uint64_t seed;
-  CheckpointState identity;  ///< dataset, fingerprint, git, config, seed, spiece, text_pieces: the same in
-                             ///< every checkpoint
+  CheckpointState identity;  ///< dataset, fingerprint, git, config, seed, spiece, templates, text_pieces: the
+                             ///< same in every checkpoint
 
   /// Collective; validation in between, test at the end.
   std::function<SplitMetrics(const T5Model&, const TokenizedItems&, Split)> evaluate = {};

@@ -12,6 +12,8 @@ namespace {
 constexpr std::int64_t kSchemaVersion = 1;
 constexpr const char* kWriter = "genrec_dist";
 constexpr const char* kCodebooks = "/tokenizer/codebooks";
+constexpr const char* kSpiece = "/tokenizer/spiece";
+constexpr const char* kTemplates = "/tokenizer/templates";
 
 void write_weights(Hdf5Writer& file, const std::string& group, const WeightMap& weights) {
   for (const auto& [name, array] : weights) file.write(group + "/" + name, array);
@@ -21,6 +23,11 @@ WeightMap read_weights(const Hdf5Reader& file, const std::string& group) {
   WeightMap weights;
   for (const std::string& name : file.list(group)) weights.emplace(name, file.read(group + "/" + name));
   return weights;
+}
+
+std::string read_spiece(const Hdf5Reader& file) {
+  const auto bytes = file.read<std::uint8_t>(kSpiece);
+  return {bytes.begin(), bytes.end()};
 }
 
 std::string history_group(std::size_t iteration) {
@@ -85,7 +92,8 @@ void write_checkpoint(const std::filesystem::path& path, const CheckpointState& 
   }
   file.write_strings("/tokenizer/vocabulary", state.vocabulary);
   file.attribute("/tokenizer", "text_pieces", static_cast<std::int64_t>(state.text_pieces));
-  file.write("/tokenizer/spiece", std::vector<std::uint8_t>(state.spiece.begin(), state.spiece.end()));
+  file.write(kSpiece, std::vector<std::uint8_t>(state.spiece.begin(), state.spiece.end()));
+  if (!state.templates.empty()) file.write_strings(kTemplates, state.templates);
   if (!state.codebooks.shape.empty()) write_codebooks(file, kCodebooks, state.codebooks);
   write_identifiers(file, kIdentifierGroup, state.identifiers);
   for (std::size_t k = 0; k < state.history.size(); ++k)
@@ -103,8 +111,8 @@ CheckpointState read_checkpoint(const std::filesystem::path& path, CheckpointPar
   state.seed = file.read<std::uint64_t>("/rng/seed").at(0);
   read_progress(file, state);
   state.model = read_weights(file, "/model");
-  const auto bytes = file.read<std::uint8_t>("/tokenizer/spiece");
-  state.spiece.assign(bytes.begin(), bytes.end());
+  state.spiece = read_spiece(file);
+  if (file.has(kTemplates)) state.templates = file.read_strings(kTemplates);
   state.vocabulary = file.read_strings("/tokenizer/vocabulary");
   state.text_pieces = static_cast<TokenId>(file.integer_attribute("/tokenizer", "text_pieces"));
   state.codebooks = read_codebooks(file, kCodebooks);
@@ -121,6 +129,12 @@ CheckpointState read_checkpoint(const std::filesystem::path& path, CheckpointPar
   for (std::size_t k = 0; file.has(history_group(k)); ++k)
     state.history.push_back(read_identifiers(file, history_group(k)));
   return state;
+}
+
+std::string read_text_model(const std::filesystem::path& path) {
+  const Hdf5Reader file(path);
+  check_schema(file);
+  return read_spiece(file);
 }
 
 void require_dataset(const CheckpointState& state, const std::string& fingerprint, const std::string& dataset,

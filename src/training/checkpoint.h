@@ -49,6 +49,7 @@ struct CheckpointState {
   // Tokens and identifiers.
   TokenId text_pieces = 0;
   std::string spiece;                    ///< bytes of the SentencePiece model; empty when codes only
+  std::vector<std::string> templates;    ///< of the prompts; empty: none
   std::vector<std::string> vocabulary;   ///< identifier symbols in the order of their numbers
   HostArray codebooks;                   ///< [levels, codes, dim] of the tokenizer; no shape: it has none
   IdentifierTable identifiers;           ///< the current table
@@ -68,6 +69,8 @@ enum class CheckpointParts {
 /// DataError (no checkpoint, or of another schema version), naming file, object and remedy.
 [[nodiscard]] CheckpointState read_checkpoint(const std::filesystem::path& path,
                                               CheckpointParts parts = CheckpointParts::kAll);
+/// The bytes of its SentencePiece model alone; "" when codes only. Throws as read_checkpoint() does.
+[[nodiscard]] std::string read_text_model(const std::filesystem::path& path);
 
 /// Throws DataError when the checkpoint belongs to another dataset.
 void require_dataset(const CheckpointState& state, const std::string& fingerprint, const std::string& dataset,

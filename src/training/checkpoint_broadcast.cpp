@@ -7,10 +7,11 @@ void broadcast_checkpoint(CheckpointState& state, Communicator& world) {
   if (!world.is_root()) state = CheckpointState{};
   // A binding of all members: a member that is added without its broadcast does not compile.
   auto& [dataset, fingerprint, git, config, seed, step, stage, iteration, position, loop, model_config, model,
-         aligned, optimizer, text_pieces, spiece, vocabulary, codebooks, identifiers, history] = state;
+         aligned, optimizer, text_pieces, spiece, templates, vocabulary, codebooks, identifiers, history] =
+      state;
   broadcast_fields(Broadcaster(world), dataset, fingerprint, git, config, seed, step, stage, iteration,
-                   position, loop, model_config, model, aligned, optimizer, text_pieces, spiece, vocabulary,
-                   codebooks, identifiers, history);
+                   position, loop, model_config, model, aligned, optimizer, text_pieces, spiece, templates,
+                   vocabulary, codebooks, identifiers, history);
 }
 
 }  // namespace genrec

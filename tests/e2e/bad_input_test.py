@@ -189,6 +189,8 @@ CASES = {
     "no such weights": (arguments_case("siit", "--model.weights", "{folder}/nowhere"), 66, ["model.weights", "nowhere"]),
     "weights folder without weights": (arguments_case("train", "--data.dir", "{data}", "--model.weights", "{data}"), 66,
                                        ["model.weights", "model.safetensors"]),
+    "weights without their text model": (arguments_case("train", "--data.dir", "{data}", "--model.weights", "{data}/X.item.json"), 2,
+                                         ["model.weights", "text.spiece"]),
     "no such model config": (arguments_case("train", "--model.config", "{folder}/nowhere"), 66, ["model.config", "nowhere"]),
     "no such spiece": (arguments_case("siit", "--text.spiece", "{folder}/nowhere"), 66, ["text.spiece", "nowhere"]),
     "no such templates": (arguments_case("siit", "--text.templates", "{folder}/nowhere"), 66, ["text.templates", "nowhere"]),

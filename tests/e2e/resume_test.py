@@ -8,6 +8,8 @@ import json
 import random
 import re
 import shutil
+import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -42,6 +44,17 @@ def kill_and_resume(ranks, folder, duration, rng):
     return kills
 
 
+def stopped_by_signal(arguments, ranks, event):
+    """The exit code after SIGUSR1, sent to the launcher once event() holds."""
+    process = subprocess.Popen(p.command(PROGRAM, arguments, ranks), env=p.ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not event():
+        if process.poll() is not None:
+            raise SystemExit("the run ended before it was asked to stop: the test tested nothing")
+        time.sleep(0.02)
+    process.send_signal(signal.SIGUSR1)
+    return process.wait(timeout=100)
+
+
 work = Path(tempfile.mkdtemp(prefix="genrec-resume-"))
 try:
     rng = random.Random(7)
@@ -62,6 +75,37 @@ try:
         if not re.search("^0 datasets differ", difference, re.M):
             raise SystemExit(f"np {ranks}: the last checkpoints differ after {kills} kills:\n{difference}")
         print(f"np {ranks}: {kills} kills, same weights and identifiers", flush=True)
+
+    # asked to stop, all ranks save and leave with 75
+    stopped = work / "stopped"
+    code = stopped_by_signal([*OPTIONS, "--run.dir", stopped], 2, (stopped / "checkpoints" / "last").is_symlink)
+    if code != 75:
+        raise SystemExit(f"SIGUSR1: exit code {code}")
+    again = p.run(PROGRAM, [*OPTIONS, "--run.dir", stopped], 2)
+    p.expect_done(again, "going on after SIGUSR1")
+    if "trained on the titles" in again.stderr:
+        raise SystemExit("the text model was trained a second time, though the checkpoint has it")
+    if p.summary(stopped)["test"] != p.summary(STRAIGHT)["test"] or not re.search("^0 datasets differ", final_state(stopped), re.M):
+        raise SystemExit("a run that was stopped does not end like one that was let alone")
+    print("np 2: stopped by SIGUSR1, same weights and identifiers", flush=True)
+
+    # stopped in a validation that no epoch came before: there is a checkpoint all the same
+    prompts = work / "prompts.txt"
+    prompts.write_text("After {H} comes\n")
+    for name, untrained in (("siit", [*OPTIONS, "--siit.warmup-epochs", "0"]),
+                            ("train", ["train", "--model.preset", "tiny", "--train.epochs", "0", "--text.templates", prompts])):
+        early = work / f"early-{name}"
+        begun = p.run(PROGRAM, [*untrained, "--run.dir", early, "--run.max-minutes", "0.0001"])
+        if begun.returncode != 75 or not (early / "checkpoints" / "last").exists():
+            raise SystemExit(f"{name} stopped in its first validation: {begun.returncode}, {begun.stderr[-500:]}")
+        p.expect_done(p.run(PROGRAM, [*untrained, "--run.dir", early, "--run.resume", "must"]), f"{name}, going on to its end")
+    print("stopped before the first step", flush=True)
+    prompts.write_text("What comes after {H}?\n")
+    other = p.run(PROGRAM, [*untrained, "--run.dir", early])
+    if other.returncode != 65 or "text.templates" not in other.stderr:
+        raise SystemExit(f"other prompts under the old name: {other.returncode} {other.stderr[-500:]}")
+    prompts.unlink()
+    p.expect_done(p.run(PROGRAM, ["evaluate", early, "--eval.users", "20"]), "evaluate, with the prompts of the checkpoint")
 
     # another rank count goes on from where the killed run was
     moved = work / "moved"
@@ -109,7 +153,7 @@ try:
     for i, place in enumerate(places):
         line += [*([":"] if i else []), "-np", "1", "-wdir", str(place), str(PROGRAM), *OPTIONS, "--run.dir", "run"]
     for expected in ("summary:", "finished before"):
-        apart = p.subprocess.run(line, env=p.ENVIRONMENT, capture_output=True, text=True, timeout=200)
+        apart = subprocess.run(line, env=p.ENVIRONMENT, capture_output=True, text=True, timeout=200)
         p.expect_done(apart, "ranks in folders of their own")
         if expected not in apart.stdout:
             raise SystemExit(f"ranks in folders of their own: no '{expected}' in\n{apart.stdout}")
@@ -131,6 +175,6 @@ try:
     if not p.summary(short)["iterations"][0]["valid"] or not (short / "checkpoints" / "best").exists():
         raise SystemExit("three steps of train left no validation or no checkpoint")
     print("train: killed after a validation, and ended by max-steps", flush=True)
-    print("7 passed, 0 failed")
+    print("9 passed, 0 failed")
 finally:
     shutil.rmtree(work, ignore_errors=True)

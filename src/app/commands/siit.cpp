@@ -54,7 +54,7 @@ ExitCode run_siit(Session& session) {
   const ProgramOptions& o = session.options;
   if (o.siit.iterations == 0) LOG_ROOT(WARNING) << "siit.iterations = 0: a warm-up without self-improvement";
   Runtime runtime = choose_runtime(o.run, session.mpi);
-  Workspace workspace(session);
+  Workspace workspace(session, nullptr, "siit");
   if (o.siit.iterations > 0) workspace.require_titles();
   if (o.run.dry_run) return dry_run(session, workspace, runtime);
 

@@ -191,8 +191,8 @@ class TrainLoop {
   }
 
   void validate(std::int64_t epochs_done) {
-    // Validation takes long, too: what was trained is safe before it.
-    if (trainer_.position() != began_) save();
+    // Validation takes long, too: what was trained is safe before it, and a stop finds a checkpoint.
+    if (trainer_.position() != began_ || !run_.checkpoints.holds_run()) save();
     const SplitMetrics valid = evaluate(Split::kValid);
     const double score = selection_score(valid.by_item);
     const bool best = score > state_.best_score;
@@ -253,7 +253,7 @@ ExitCode run_train(Session& session) {
   Communicator& world = session.mpi.world();
   const ProgramOptions& o = session.options;
   Runtime runtime = choose_runtime(o.run, session.mpi);
-  Workspace workspace(session);
+  Workspace workspace(session, nullptr, "train");
   if (o.run.dry_run) return dry_run(session, workspace, runtime);
 
   TrainingRun run(session, "train", workspace, runtime);

@@ -46,6 +46,7 @@ CheckpointState sample_state(std::int64_t step) {
                                    {{"shared.weight", array_of({1e-8F, 2e-8F, 3e-8F}, {3, 1})}}};
   state.text_pieces = 3;
   state.spiece = std::string("a\0b\xff", 4);
+  state.templates = {"What follows {H}?", "{H}"};
   state.vocabulary = {"<a_0>", "<b_0>", "<x_0>"};
   state.codebooks = array_of({1, 2, 3, 4, 5, 6, 7, s}, {2, 1, 4});
   state.identifiers = test::SmallWorld::make_table();
@@ -91,6 +92,7 @@ void expect_equal(const CheckpointState& a, const CheckpointState& b) {
   }
   EXPECT_EQ(a.text_pieces, b.text_pieces);
   EXPECT_EQ(a.spiece, b.spiece);
+  EXPECT_EQ(a.templates, b.templates);
   EXPECT_EQ(a.vocabulary, b.vocabulary);
   EXPECT_EQ(a.codebooks.shape, b.codebooks.shape);
   EXPECT_EQ(a.codebooks.bytes, b.codebooks.bytes);
@@ -154,9 +156,9 @@ TEST_F(CheckpointTest, LayoutIsTheContracts) {
   for (const char* object :
        {"/model/shared.weight", "/aligned/shared.weight", "/optimizer/exp_avg/shared.weight",
         "/optimizer/exp_avg_sq/shared.weight", "/rng/seed", "/progress/stage", "/tokenizer/vocabulary",
-        "/tokenizer/spiece", "/tokenizer/codebooks/0", "/tokenizer/codebooks/1", "/items/identifiers",
-        "/items/identifier_lengths", "/items/symbols", "/items/history/iteration_0/identifiers",
-        "/items/history/iteration_1/symbols", "/config"}) {
+        "/tokenizer/spiece", "/tokenizer/templates", "/tokenizer/codebooks/0", "/tokenizer/codebooks/1",
+        "/items/identifiers", "/items/identifier_lengths", "/items/symbols",
+        "/items/history/iteration_0/identifiers", "/items/history/iteration_1/symbols", "/config"}) {
     EXPECT_TRUE(file.has(object)) << object;
   }
   for (const char* name : {"schema_version", "writer", "git", "complete"}) {
