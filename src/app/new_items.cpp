@@ -5,6 +5,7 @@
 #include <string>
 
 #include "app/first_identifiers.h"
+#include "app/saved_model.h"
 #include "app/tokenizer_file.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -60,15 +61,12 @@ void say(const fs::path& path, const IdentifierTable& table, std::int64_t known)
 }
 
 /// A recommender's, which SIIT may have changed, else the tokenizer's own.
-IdentifierTable identifiers_in_use(const fs::path& checkpoints, const TokenizerFile& tokenizer) {
-  for (const char* name : {"best", "last"}) {
-    const fs::path path = checkpoints / name;
-    std::error_code unreadable;
-    if (!fs::exists(path, unreadable)) continue;
-    LOG(INFO) << "new items come behind the identifiers of " << path.string();
-    return read_checkpoint(path, CheckpointParts::kModel).identifiers;
-  }
-  return *tokenizer.table;
+IdentifierTable identifiers_in_use(const Session& session, const TokenizerFile& tokenizer) {
+  const fs::path path = checkpoint_path(session.line, session.options.run);
+  std::error_code unreadable;
+  if (!fs::exists(path, unreadable)) return *tokenizer.table;
+  LOG(INFO) << "new items come behind the identifiers of " << path.string();
+  return read_checkpoint(path, CheckpointParts::kModel).identifiers;
 }
 
 bool begins_like(const IdentifierTable& table, const IdentifierTable& before) {
@@ -104,7 +102,7 @@ void add_on_root(const Session& session) {
   require_same_encoder(tokenizer, fresh.provenance, o.vectors.new_items);
   for (const std::string& line : describe(examine(fresh))) LOG(WARNING) << "new items: " << line;
   const auto model = restored_model(tokenizer.state, fresh.width, options);
-  const IdentifierTable known = identifiers_in_use(path.parent_path(), tokenizer);
+  const IdentifierTable known = identifiers_in_use(session, tokenizer);
   const IdentifierTable table = with_new_items(known, *model, fresh, options);
   const fs::path index = fs::path(o.run.dir) / "identifiers" / "with-new-items.index.json";
   require_earlier_ones(index, table, o.vectors.new_items);

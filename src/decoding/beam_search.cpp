@@ -80,12 +80,8 @@ BeamSearch::BeamSearch(const TokenAutomaton& automaton, std::int64_t sequences, 
 void BeamSearch::list_candidates() {
   offsets_.assign(1, 0);
   candidates_.clear();
-  constexpr std::size_t kAhead = 8;
-  const std::size_t rows = rows_.node.size();
-  for (std::size_t i = 0; i < rows + kAhead; ++i) {
-    if (i < rows) automaton_.prefetch_tokens(rows_.node[i]);
-    if (i < kAhead) continue;
-    const auto tokens = automaton_.tokens_of(rows_.node[i - kAhead]);
+  for (std::int32_t node : rows_.node) {
+    const auto tokens = automaton_.tokens_of(node);
     candidates_.insert(candidates_.end(), tokens.begin(), tokens.end());
     offsets_.push_back(static_cast<std::int64_t>(candidates_.size()));
   }
@@ -145,18 +141,21 @@ void BeamSearch::advance_sequence(std::int32_t sequence, std::size_t first_row, 
     }
   }
   sort_front(keys_, wanted);
-  find_winners(first_row, first);
 
   const std::size_t next_first = next.token.size();
-  for (std::size_t rank = 0; rank < winners_.size() && next.token.size() - next_first < beams; ++rank) {
-    const auto [candidate, row, edge] = winners_[rank];
+  for (std::size_t rank = 0; rank < keys_.size() && next.token.size() - next_first < beams; ++rank) {
+    const std::size_t candidate = first + position_of(keys_[rank]);
+    const auto above = std::upper_bound(offsets_.begin() + static_cast<std::ptrdiff_t>(first_row),
+                                        offsets_.end(), static_cast<std::int64_t>(candidate));
+    const auto row = static_cast<std::size_t>(above - offsets_.begin()) - 1;
     const float sum = rows_.log_probability[row] + log_probabilities[candidate];
+    const auto edge = static_cast<std::size_t>(automaton_.begin[static_cast<std::size_t>(rows_.node[row])]) +
+                      candidate - static_cast<std::size_t>(offsets_[row]);
     const std::int32_t target = automaton_.target[edge];
     if (target != TokenAutomaton::kFinal) {
       // Log-probabilities only fall: the best a beam may reach is its sum over the longest length.
       if (exact && full(sequence) && scored(sum, automaton_.max_steps) <= worst_kept(sequence)) break;
       next.append(candidates_[candidate], static_cast<std::int32_t>(row), sequence, target, sum);
-      __builtin_prefetch(&automaton_.begin[static_cast<std::size_t>(target)]);
     } else if (rank < beams) {
       keep(sequence, row, sum);
     }
@@ -168,21 +167,6 @@ void BeamSearch::advance_sequence(std::int32_t sequence, std::size_t first_row, 
     for (auto* column : {&next.parent, &next.sequence, &next.node}) column->resize(next_first);
     next.token.resize(next_first);
     next.log_probability.resize(next_first);
-  }
-}
-
-/// Rows and edges of the candidates in keys_; their targets are asked for before the first is needed.
-void BeamSearch::find_winners(std::size_t first_row, std::size_t first_candidate) {
-  winners_.clear();
-  for (const std::uint64_t key : keys_) {
-    const std::size_t candidate = first_candidate + position_of(key);
-    const auto above = std::upper_bound(offsets_.begin() + static_cast<std::ptrdiff_t>(first_row),
-                                        offsets_.end(), static_cast<std::int64_t>(candidate));
-    const auto row = static_cast<std::size_t>(above - offsets_.begin()) - 1;
-    const auto edge = static_cast<std::size_t>(automaton_.begin[static_cast<std::size_t>(rows_.node[row])]) +
-                      candidate - static_cast<std::size_t>(offsets_[row]);
-    __builtin_prefetch(&automaton_.target[edge]);
-    winners_.push_back({candidate, row, edge});
   }
 }
 

@@ -68,14 +68,9 @@ class BeamSearch {
     std::vector<std::int32_t> parent;
   };
 
-  struct Winner {
-    std::size_t candidate, row, edge;
-  };
-
   void list_candidates();
   void advance_sequence(std::int32_t sequence, std::size_t first_row, std::size_t last_row,
                         std::span<const float> log_probabilities, Rows& next);
-  void find_winners(std::size_t first_row, std::size_t first_candidate);
   void keep(std::int32_t sequence, std::size_t row, float log_probability);
   [[nodiscard]] bool full(std::int32_t sequence) const;
   [[nodiscard]] float worst_kept(std::int32_t sequence) const;
@@ -90,7 +85,6 @@ class BeamSearch {
   std::vector<std::int64_t> offsets_;
   std::vector<TokenId> candidates_;
   std::vector<std::uint64_t> keys_;  ///< of one sequence: score (descending), then candidate
-  std::vector<Winner> winners_;      ///< these candidates
   std::vector<std::vector<Hypothesis>> kept_;
 };
 

@@ -22,12 +22,6 @@ struct TokenAutomaton {
     return std::span(token).subspan(static_cast<std::size_t>(begin[n]),
                                     static_cast<std::size_t>(begin[n + 1] - begin[n]));
   }
-  /// Asks memory for the tokens of a node: those of a large tree lie far apart.
-  void prefetch_tokens(std::int32_t node) const {
-    constexpr std::size_t kLine = 64 / sizeof(TokenId);
-    const auto tokens = tokens_of(node);
-    for (std::size_t i = 0; i < tokens.size(); i += kLine) __builtin_prefetch(tokens.data() + i);
-  }
   /// Longest path to kFinal, the end token included.
   std::int64_t max_steps = 0;
 };

@@ -499,12 +499,10 @@ void RqvaeTrainer::restore(const RqvaeState& state) {
   epoch_ = state.epoch;
   last_losses_ = state.losses;
   step_ = state.steps_of_epoch;
-  const double root = world_.is_root() ? 1 : 0;  // the others' share is in it
-  loss_sums_ = (at::tensor({state.sums.reconstruction, state.sums.quantization, state.sums.collaborative,
-                            state.sums.diversity},
-                           at::kDouble) *
-                root)
-                   .to(model_.device());
+  const RqvaeLosses sums = world_.is_root() ? state.sums : RqvaeLosses();  // they are of all ranks
+  loss_sums_ =
+      at::tensor({sums.reconstruction, sums.quantization, sums.collaborative, sums.diversity}, at::kDouble)
+          .to(model_.device());
   started_ = true;
   last_ = best_ = at::Tensor();
   best_score_ = {};
