@@ -16,7 +16,7 @@ set -euo pipefail
 torch_version=2.11.0
 packages=(g++ make git ccache pkg-config patchelf ca-certificates openmpi-bin libopenmpi-dev libhdf5-dev
   libgoogle-glog-dev libboost-program-options-dev libgtest-dev libgmock-dev libbenchmark-dev
-  nlohmann-json3-dev libsentencepiece-dev libeigen3-dev libspectra-dev libssl-dev)
+  nlohmann-json3-dev libsentencepiece-dev libeigen3-dev libspectra-dev libssl-dev libtcmalloc-minimal4)
 slurm_packages=(slurm-wlm munge libpmix-dev)
 build_wheels=(cmake==4.4.4 ninja==1.13.2)
 lean_wheels=(nvidia-cuda-runtime==13.0.96 nvidia-cuda-cupti==13.0.85)
@@ -140,7 +140,7 @@ if [ "$install_packages" = yes ]; then
   if command -v dpkg-query > /dev/null && command -v apt-get > /dev/null; then
     install_debian_packages
   else
-    say "not a Debian system; what must be there (as modules, say): C++20 compiler, MPI, HDF5, glog, Boost.Program_options, GoogleTest, Google Benchmark, nlohmann-json, SentencePiece, Eigen, Spectra, OpenSSL, pkg-config"
+    say "not a Debian system; what must be there (as modules, say): C++20 compiler, MPI, HDF5, glog, Boost.Program_options, GoogleTest, Google Benchmark, nlohmann-json, SentencePiece, Eigen, Spectra, OpenSSL, pkg-config; tcmalloc makes it faster"
   fi
 fi
 install_venv

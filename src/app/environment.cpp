@@ -7,6 +7,7 @@
 #include "app/workspace.h"
 #include "io/safetensors.h"
 #include "io/sha256.h"
+#include "nn/memory.h"
 
 extern char** environ;
 
@@ -83,6 +84,7 @@ Json describe_environment(Session& session, const Runtime& runtime, const Worksp
   Json environment = Json::object();
   for (const auto& [name, version] : component_versions()) environment["versions"][name] = version;
   environment["git"] = git_revision();
+  environment["allocator"] = allocator_name();
   environment["inputs"] = inputs(session, workspace);
   environment["repairs"] = workspace.repairs();
   environment["ranks"] = ranks;

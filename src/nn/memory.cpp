@@ -3,6 +3,8 @@
 #include <malloc.h>
 #include <sys/resource.h>
 
+extern "C" void MallocExtension_ReleaseFreeMemory() __attribute__((weak));  // defined by tcmalloc alone
+
 namespace genrec {
 
 void keep_freed_memory() {
@@ -12,6 +14,10 @@ void keep_freed_memory() {
   mallopt(M_TOP_PAD, 64 * 1024 * 1024);  // it grows in large steps
   mallopt(M_ARENA_MAX, 1);               // heaps of further arenas hold at most 64 MiB
 #endif
+}
+
+const char* allocator_name() {
+  return MallocExtension_ReleaseFreeMemory != nullptr ? "tcmalloc" : "glibc";
 }
 
 std::int64_t peak_memory_bytes() {

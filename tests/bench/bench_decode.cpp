@@ -142,6 +142,7 @@ Json run(const bench::Options& options) {
           {"all_users", beauty.users()},
           {"source_tokens", source},
           {"check_error", error},
+          {"allocator", allocator_name()},
           {"peak_rss_bytes", peak_memory_bytes()}};
 }
 

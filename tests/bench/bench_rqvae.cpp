@@ -5,7 +5,7 @@
 //   bench_rqvae [--items 12101] [--in-dim 384] [--hidden 512,256,128,64] [--dim 32] [--levels 4]
 //               [--codes 256] [--batch 1024] [--sinkhorn] [--collaborative] [--diversity]
 //               [--init kmeans|constrained-kmeans|uniform] [--kmeans-iterations 10] [--restart-every 2]
-//               [--warmup 3] [--epochs 20] [--repeat 5] [--threads 2] [--allocator keep|glibc]
+//               [--warmup 3] [--epochs 20] [--repeat 5] [--threads 2]
 //
 // LETTER's layers: --hidden 2048,1024,512,256,128,64 with --in-dim 768 or 4096. --warmup and --epochs count
 // epochs, the latter those of each repetition; clustering the codes for --diversity is part of them.
@@ -99,7 +99,7 @@ double gflop_per_step(std::int64_t width, const RqvaeOptions& options) {
 }
 
 Json run(const Options& given) {
-  if (given.at("--allocator") == "keep") keep_freed_memory();
+  keep_freed_memory();
   const int threads = std::stoi(given.at("--threads"));
   at::set_num_threads(threads);
   check_sinkhorn();
@@ -163,7 +163,7 @@ Json run(const Options& given) {
           {"parameters", model.parameters().parameter_count()},
           {"threads", threads},
           {"isa", kernel_isa()},
-          {"allocator", given.at("--allocator")},
+          {"allocator", allocator_name()},
           {"first_loss", losses.front().total},
           {"last_loss", losses.back().total},
           {"peak_rss_bytes", peak_memory_bytes()}};
@@ -187,8 +187,7 @@ int main(int argc, char** argv) {
                                          {"--warmup", "3"},
                                          {"--epochs", "20"},
                                          {"--repeat", "5"},
-                                         {"--threads", "2"},
-                                         {"--allocator", "keep"}},
+                                         {"--threads", "2"}},
                                         {"--sinkhorn", "--collaborative", "--diversity"}));
   });
 }

@@ -2,7 +2,7 @@
 // AdamW. Before the clock starts, the loss of a fixed model is compared with a stored value.
 //
 //   bench_train --data DIR [--threads 2] [--precision f32|bf16] [--vocabulary full|codes] [--force-bf16]
-//               [--batch 256] [--dropout 0.1] [--warmup 3] [--steps 10] [--repeat 3] [--allocator keep|glibc]
+//               [--batch 256] [--dropout 0.1] [--warmup 3] [--steps 10] [--repeat 3]
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
@@ -72,7 +72,7 @@ double train_step(T5Model& model, AdamW& optimizer, const Seq2SeqBatch& batch, d
 }
 
 Json run(const bench::Options& options) {
-  if (options.at("--allocator") == "keep") keep_freed_memory();
+  keep_freed_memory();
   at::set_num_threads(bench::number(options, "--threads"));
   const double check = fixed_loss();
   bench::require(
@@ -120,7 +120,7 @@ Json run(const bench::Options& options) {
           {"parameters", model.parameters().parameter_count()},
           {"source_tokens_per_sample", mean.source},
           {"isa", kernel_isa()},
-          {"allocator", options.at("--allocator")},
+          {"allocator", allocator_name()},
           {"check_loss", check},
           {"last_loss", loss},
           {"peak_rss_bytes", peak_memory_bytes()}};
@@ -139,8 +139,7 @@ int main(int argc, char** argv) {
                                          {"--dropout", "0.1"},
                                          {"--warmup", "3"},
                                          {"--steps", "10"},
-                                         {"--repeat", "3"},
-                                         {"--allocator", "keep"}},
+                                         {"--repeat", "3"}},
                                         {"--force-bf16"}));
   });
 }
