@@ -157,9 +157,8 @@ FirstIdentifiers make_rqvae_identifiers(Session& session, const Workspace& works
   if (before) {
     require_same_vectors(*before, training.embeddings.sha256, training.cf ? training.cf->sha256 : "");
   }
-  // In f32 whatever run.precision is: in bf16 latents that differ by little fall together.
   inputs.rqvae = {
-      .device = runtime.device, .precision = Precision::kFloat32, .device_sums = runtime.reducer.get()};
+      .device = runtime.device, .precision = runtime.precision, .device_sums = runtime.reducer.get()};
   const auto tokenizer = make_rqvae_tokenizer(options, std::move(inputs));
   return RqvaeRun(session, dataset, run, std::move(training)).make(*tokenizer, std::move(before));
 }

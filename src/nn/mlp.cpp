@@ -57,7 +57,7 @@ void Mlp::initialise(std::uint64_t seed) {
   store_.refresh_compute();
 }
 
-at::Tensor Mlp::run(const at::Tensor& x, const MlpDropout& dropout, Pass* pass) const {
+at::Tensor Mlp::run(const at::Tensor& x, const MlpDropout& dropout, Pass& pass) const {
   const auto dropout_of = [&dropout](std::size_t layer) {
     if (dropout.probability == 0) return Dropout();
     return Dropout(*dropout.rows, dropout.probability, dropout.site, static_cast<std::int64_t>(layer));
@@ -65,10 +65,8 @@ at::Tensor Mlp::run(const at::Tensor& x, const MlpDropout& dropout, Pass* pass) 
   Dropout mask = dropout_of(0);
   at::Tensor y = scaled_dropout(x.contiguous(), 1, mask, scalar_type(store_.precision()));
   for (std::size_t layer = 0;; ++layer) {
-    if (pass != nullptr) {
-      pass->inputs.push_back(y);
-      pass->dropouts.push_back(mask);
-    }
+    pass.inputs.push_back(y);
+    pass.dropouts.push_back(mask);
     y = at::linear(y, store_.compute(weights_[layer]), store_.compute(biases_[layer]));
     if (layer + 1 == layers()) return y.to(at::kFloat);
     mask = dropout_of(layer + 1);
@@ -100,7 +98,7 @@ struct MlpFunction : torch::autograd::Function<MlpFunction> {
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x,
                             const at::Tensor& /*leaf*/, const Mlp* mlp, const MlpDropout& dropout) {
     Saved saved{mlp, {}, x.requires_grad()};
-    at::Tensor y = mlp->run(x.detach(), dropout, &saved.pass);
+    at::Tensor y = mlp->run(x.detach(), dropout, saved.pass);
     hold(context, std::move(saved));
     return y;
   }
@@ -118,7 +116,12 @@ at::Tensor Mlp::forward(const AutogradLeaves& leaves, const at::Tensor& x, const
 
 at::Tensor Mlp::infer(const at::Tensor& x) const {
   const at::NoGradGuard no_gradients;
-  return run(x, {}, nullptr);
+  at::Tensor y = x.contiguous();
+  for (std::size_t layer = 0;; ++layer) {
+    y = at::linear(y, store_.value(weights_[layer]), store_.value(biases_[layer]));
+    if (layer + 1 == layers()) return y;
+    relu_dropout(y, Dropout());
+  }
 }
 
 }  // namespace genrec

@@ -34,7 +34,8 @@ class Mlp {
   /// something to differentiate, also where x is data.
   [[nodiscard]] at::Tensor forward(const AutogradLeaves& leaves, const at::Tensor& x,
                                    const MlpDropout& dropout = {}) const;
-  /// The same without autograd and dropout.
+  /// The same without autograd and dropout, and in float32 whatever the store's precision: rows that differ by
+  /// little fall together in bf16.
   [[nodiscard]] at::Tensor infer(const at::Tensor& x) const;
 
   [[nodiscard]] const std::vector<std::int64_t>& widths() const { return widths_; }
@@ -47,8 +48,7 @@ class Mlp {
     std::vector<Dropout> dropouts;   ///< of these inputs
   };
   [[nodiscard]] std::size_t layers() const { return widths_.size() - 1; }
-  /// Fills `pass` where it is given.
-  [[nodiscard]] at::Tensor run(const at::Tensor& x, const MlpDropout& dropout, Pass* pass) const;
+  [[nodiscard]] at::Tensor run(const at::Tensor& x, const MlpDropout& dropout, Pass& pass) const;
   /// The gradient of x, undefined where it is not wanted.
   [[nodiscard]] at::Tensor backward(const Pass& pass, const at::Tensor& gradient, bool wants_x) const;
 

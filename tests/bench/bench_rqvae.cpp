@@ -5,7 +5,7 @@
 //   bench_rqvae [--items 12101] [--in-dim 384] [--hidden 512,256,128,64] [--dim 32] [--levels 4]
 //               [--codes 256] [--batch 1024] [--sinkhorn] [--collaborative] [--diversity]
 //               [--init kmeans|constrained-kmeans|uniform] [--kmeans-iterations 10] [--restart-every 2]
-//               [--warmup 3] [--epochs 20] [--repeat 5] [--threads 2]
+//               [--warmup 3] [--epochs 20] [--repeat 5] [--threads 2] [--precision f32|bf16]
 //
 // LETTER's layers: --hidden 2048,1024,512,256,128,64 with --in-dim 768 or 4096. --warmup and --epochs count
 // epochs, the latter those of each repetition; clustering the codes for --diversity is part of them.
@@ -26,6 +26,7 @@
 #include "comm/communicator.h"
 #include "nn/kernels/kernels.h"
 #include "nn/memory.h"
+#include "nn/precision.h"
 #include "nn/sinkhorn.h"
 #include "tokenizers/rqvae/rqvae_trainer.h"
 
@@ -113,7 +114,9 @@ Json run(const Options& given) {
   if (options.letter.alpha > 0) cf = random_embeddings(items, options.dim, 4);
   check_options(options, items, cf ? cf->rows : 0, cf ? cf->width : 0);
   const auto world = make_single_communicator();
-  RqvaeModel model(width, options, at::kCPU, Precision::kFloat32);
+  const Precision wanted = given.at("--precision") == "bf16" ? Precision::kBFloat16 : Precision::kFloat32;
+  const Precision precision = effective_precision(wanted, at::kCPU);
+  RqvaeModel model(width, options, at::kCPU, precision);
   RqvaeTrainer trainer(model, random_embeddings(items, width, 3), cf ? &*cf : nullptr, options, *world);
 
   bench::Rates rates;
@@ -162,6 +165,7 @@ Json run(const Options& given) {
           {"restart_every", options.restart_every},
           {"parameters", model.parameters().parameter_count()},
           {"threads", threads},
+          {"precision", precision_name(precision)},
           {"isa", kernel_isa()},
           {"allocator", allocator_name()},
           {"first_loss", losses.front().total},
@@ -187,7 +191,8 @@ int main(int argc, char** argv) {
                                          {"--warmup", "3"},
                                          {"--epochs", "20"},
                                          {"--repeat", "5"},
-                                         {"--threads", "2"}},
+                                         {"--threads", "2"},
+                                         {"--precision", "f32"}},
                                         {"--sinkhorn", "--collaborative", "--diversity"}));
   });
 }

@@ -79,7 +79,7 @@ def benches(options):
                                      ("rqvae-letter", "the same with LETTER's layers (2048-...-64)", letter, full)):
         epochs = ["--epochs", "2" if layers else "6"]
         result.append(Bench(
-            name, what, "steps/s", [tests / "bench_rqvae", *epochs, *common, *layers, *more],
+            name, what, "steps/s", [tests / "bench_rqvae", *epochs, "--precision", options.precision, *common, *layers, *more],
             lambda r: median(r["steps_per_s"]), "gflop_per_step",
             [*peer_rqvae, *epochs, "--repeat", options.repeat, *layers, *more], lambda r: median(r["steps_per_s"])))
     result.append(Bench("assign", "assignment, 10 million items x 20 candidates", "million items/s",

@@ -19,7 +19,7 @@ namespace genrec {
 /// Where the RQ-VAE is computed.
 struct RqvaeRuntime {
   at::Device device = at::kCPU;
-  Precision precision = Precision::kFloat32;  ///< of the products of encoder and decoder
+  Precision precision = Precision::kFloat32;  ///< of products in training; identifiers are made in f32
   DeviceReducer* device_sums = nullptr;       ///< of gradients on a device; may be absent
 };
 
