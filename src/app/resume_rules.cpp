@@ -89,7 +89,7 @@ bool may_change(const std::string& key, const CheckpointState& state, const Prog
 }
 
 bool tokenizer_may_change(const std::string& key, std::int64_t epochs, const ProgramOptions& options) {
-  if (key == "run.seed") return false;  // whatever run.precision is, a tokenizer is trained in f32
+  if (contains(kFixedOfRun, key)) return false;
   if (!key.starts_with("tokenizer.") && !key.starts_with("letter.")) return true;
   if (contains(kFreeOfTokenizer, key)) return true;
   const RqvaeOptions& tokenizer = options.tokenizer.rqvae;

@@ -115,9 +115,15 @@ try:
     expect(refused([*letter, "--letter.cf", encoders["two"]], 65, "collaborative vectors"), "letter: and on the same collaborative vectors")
     expect(before == [file.read_bytes() for file in files], "letter: a refused call leaves the folder as it was")
     shutil.copy(vectors, work / "moved.h5")
-    again = done([*letter, "--letter.cf", work / "moved.h5", "--run.precision", "bf16", "--run.resume", "must"])
+    again = done([*letter, "--letter.cf", work / "moved.h5", "--run.resume", "must"])
     expect(p.summary(work / "letter")["identifiers_sha256"] == sha and p.summary(work / "letter")["precision"] == "f32",
-           "letter: goes on with moved vectors, and in f32 at any precision")
+           "letter: goes on with moved vectors")
+    expect(refused([*letter, "--run.precision", "bf16"], 2, "run.precision = bf16"), "letter: and in the precision it was begun with")
+    narrow_run = ["tokenize", "--tokenizer.method", "tiger", "--tokenizer.epochs", "20", "--run.precision", "bf16", *QUIET]
+    told, twice = done([*narrow_run, "--run.dir", work / "bf16"]), done([*narrow_run, "--run.dir", work / "bf16-again"])
+    facts, other = p.summary(work / "bf16"), p.summary(work / "bf16-again")
+    expect(facts["precision"] == "bf16" or "bf16" in told.stderr, "tiger: in bf16, or a warning where there are no such products")
+    expect(facts["identifiers_sha256"] == other["identifiers_sha256"] and facts["collision_rate"] < 0.05, "tiger: in bf16 again the same identifiers")
     done([*letter, "--tokenizer.epochs", "25"])
     expect(p.summary(work / "letter")["training"]["epochs"] == 25, "letter: more epochs")
 

@@ -26,12 +26,12 @@ namespace {
 
 constexpr const char* kSpiece = "spiece.model";
 
-/// tiger and letter are trained where the options say, in f32; the others are made on the CPU, whatever the
-/// node has.
+/// tiger and letter are trained where and in what the options say; the others are made on the CPU in f32,
+/// whatever the node has.
 Runtime runtime_for(const std::string& method, const Session& session) {
   RunOptions options = session.options.run;
-  options.precision = "f32";
   if (!is_rqvae(method)) {
+    options.precision = "f32";
     options.device = "cpu";
     options.comm = "mpi";
   }

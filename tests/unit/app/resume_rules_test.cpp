@@ -40,7 +40,7 @@ TEST(ResumeRules, ATokenizerGoesOnAsItWasBegun) {
   EXPECT_FALSE(tokenizer_may_change("letter.beta", 200, options));
   EXPECT_FALSE(tokenizer_may_change("run.seed", 200, options));
   EXPECT_FALSE(tokenizer_may_change("tokenizer.text", 200, options));
-  EXPECT_TRUE(tokenizer_may_change("run.precision", 200, options)) << "it is trained in f32 anyway";
+  EXPECT_FALSE(tokenizer_may_change("run.precision", 200, options));
   for (const char* key : {"tokenizer.embeddings", "letter.cf"})
     EXPECT_TRUE(tokenizer_may_change(key, 200, options)) << key << ": compared by its bytes";
   EXPECT_TRUE(tokenizer_may_change("tokenizer.collision", 200, options)) << "used after the training";

@@ -142,9 +142,11 @@ TEST_F(TokenizerState, OfOtherOptionsIsRefused) {
               AllOf(HasSubstr("tokenizer.lr = 0.5"), HasSubstr("another run.dir")));
 }
 
-TEST_F(TokenizerState, MayHaveMovedVectorsAndAnyPrecision) {
-  (void)parser_.parse({"--letter.cf", "elsewhere.h5", "--run.precision", "bf16"});
+TEST_F(TokenizerState, MayHaveMovedVectorsButNoOtherPrecision) {
+  (void)parser_.parse({"--letter.cf", "elsewhere.h5"});
   EXPECT_TRUE(load(path_).has_value());
+  (void)parser_.parse({"--run.precision", "bf16"});
+  EXPECT_THAT(error_of<UsageError>([&] { (void)load(path_); }), HasSubstr("run.precision = bf16"));
 }
 
 TEST_F(TokenizerState, RunResumeMustFindOneAndNeverNone) {
