@@ -43,8 +43,8 @@ inline V load(const float* p) {
 }
 inline V load(const Bf16* p) {
 #if defined(__AVX512F__)  // GCC's own conversion goes by halves
-  return _mm512_castsi512_ps(_mm512_slli_epi32(
-      _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))), 16));
+  return _mm512_castsi512_ps(
+      _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))), 16));
 #else
   H h;
   __builtin_memcpy(&h, p, sizeof h);
@@ -65,7 +65,8 @@ inline void store(Bf16* p, V v) {  // round to nearest, ties to even; values are
   const U u = reinterpret_cast<U>(v);
   const U rounded = (u + 0x7fffu + ((u >> 16) & 1u)) >> 16;
 #if defined(__AVX512F__)
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(reinterpret_cast<__m512i>(rounded)));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
+                      _mm512_cvtepi32_epi16(reinterpret_cast<__m512i>(rounded)));
 #else
   const H h = __builtin_convertvector(rounded, H);
   __builtin_memcpy(p, &h, sizeof h);
@@ -116,13 +117,12 @@ inline V first(V v, std::int64_t count, float other) {
   return lane < static_cast<std::int32_t>(count) - I{} ? v : splat(other);
 }
 
-/// e^x to about 2 units in the last place, for x from -87.3 to 88.3; beyond, 0 or the largest power, or the
-/// value at the bound.
+/// e^x to about 1 unit in the last place for x from -87.3 to 88.3, beyond these the value there; NaN of NaN.
 inline V exponential(V x) {
+  x = minimum(splat(88.3f), maximum(splat(-87.3f), x));  // in this order NaN stays
 #if defined(__AVX512F__)
   const V n = _mm512_roundscale_ps(x * splat(1.44269504f), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 #else
-  x = minimum(maximum(x, splat(-87.3f)), splat(88.3f));
   const V magic = splat(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer, in the lowest bits
   const V rounded = x * splat(1.44269504f) + magic;
   const V n = rounded - magic;
