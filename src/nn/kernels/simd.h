@@ -134,8 +134,7 @@ inline V exponential(V x) {
   p = p * r + splat(4.1668388992547989e-2f);
   p = p * r + splat(1.6666521131992340e-1f);
   p = p * r + splat(4.9999994039535522e-1f);
-  p = p * r + splat(1.0f);
-  p = p * r + splat(1.0f);
+  p = p * r * r + r + splat(1.0f);
 #if defined(__AVX512F__)
   return _mm512_scalef_ps(p, n);
 #else
