@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -13,9 +12,9 @@
 #include "data/embeddings.h"
 #include "optim/adamw.h"
 #include "optim/gradient_reducer.h"
-#include "tokenizers/rqvae/code_clusters.h"
-#include "tokenizers/rqvae/item_lanes.h"
+#include "tokenizers/rqvae/rqvae_batches.h"
 #include "tokenizers/rqvae/rqvae_model.h"
+#include "tokenizers/rqvae/rqvae_objective.h"
 #include "tokenizers/rqvae/rqvae_options.h"
 #include "tokenizers/rqvae/rqvae_state.h"
 
@@ -58,8 +57,7 @@ struct EncodedItems {
 /// Trains a RqvaeModel on embeddings, data-parallel: a rank holds the rows of its own items and computes
 /// these of every global batch (item_lanes.h). Losses are sums over a rank's rows divided by the rows of the
 /// global batch, so summed gradients are those of one rank but for the order of sums:
-/// - Sinkhorn at the last level is over the global batch: ranks sum the columns of its plan, or on a device
-///   exchange the residuals of that level (without gradients: an assignment has none);
+/// - Sinkhorn at the last level is over the global batch;
 /// - the collaborative loss takes negatives from the global batch: they are frozen vectors, which every rank
 ///   has;
 /// - k-means at the start and the clusters of codes are made on rank 0 and sent.
@@ -85,52 +83,28 @@ class RqvaeTrainer {
   [[nodiscard]] RqvaeMeasurement measure() const;
   [[nodiscard]] const RqvaeScore& best_score() const { return best_score_; }
   /// Of each item the first one with the same embedding: [items] int64, host.
-  [[nodiscard]] const at::Tensor& first_equal() const { return first_equal_; }
+  [[nodiscard]] const at::Tensor& first_equal() const { return batches_.first_equal(); }
   /// Repairs of the start of the codebooks, and options that were cut down, a sentence each; on rank 0.
   [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
 
  private:
-  /// The batches of one epoch, on the device.
-  struct EpochData {
-    LaneEpoch order;
-    at::Tensor rows;    ///< of local_: the rank's own items, batch by batch
-    at::Tensor places;  ///< all items, batch by batch; undefined without letter.alpha
-    at::Tensor draws;   ///< [own items, levels], for the positives; undefined without letter.beta
-    std::vector<std::uint64_t> items;  ///< the own ones, batch by batch
-  };
-  /// A step's part of it.
-  struct Batch {
-    at::Tensor x;      ///< [rows, width]
-    at::Tensor cf;     ///< [size, dim]: of the whole batch; undefined without letter.alpha
-    at::Tensor draws;  ///< [rows, levels]; undefined without letter.beta
-    std::span<const std::uint64_t> items;
-    std::int64_t size = 0;  ///< rows of all ranks
-    std::int64_t first_row = 0;
-  };
   struct Encoding {
     at::Tensor codes, residuals, square_norms;
   };
 
+  [[nodiscard]] std::int64_t items() const { return batches_.lanes().items(); }
   void start_codebooks_from_data();
   void note_limits();
-  [[nodiscard]] at::Tensor start_points() const;
   void begin_epoch();
   /// The rest of an epoch; nothing when it was stopped within it, after a save.
   [[nodiscard]] std::optional<RqvaeEpoch> train_epoch(const RqvaeHooks& hooks);
-  [[nodiscard]] Batch batch_of(const EpochData& data, const LaneEpoch::Step& step, std::int64_t own) const;
   /// Saves where that is due; whether a rank wishes to stop. Collective.
   [[nodiscard]] bool saves_and_stops(const RqvaeHooks& hooks, bool may_stop) const;
-  void renew_clusters();
-  [[nodiscard]] EpochData data_of_epoch() const;
-  [[nodiscard]] double step(const Batch& batch);
-  /// The loss of a batch; adds its parts to loss_sums_.
-  [[nodiscard]] at::Tensor loss_of(const Batch& batch);
-  [[nodiscard]] at::Tensor balanced_codes(const at::Tensor& residual, const at::Tensor& codebook) const;
-  /// loss_sums_ of all ranks. Collective.
-  [[nodiscard]] RqvaeLosses sums() const;
-  [[nodiscard]] RqvaeLosses means_of(const RqvaeLosses& sums) const;
+  /// Of the epoch in work; returns the rate.
+  [[nodiscard]] double step(const RqvaeBatch& batch);
+  /// Of the epoch in work so far. Collective.
+  [[nodiscard]] RqvaeLosses mean_losses() const;
   [[nodiscard]] Encoding encode_all(bool with_residuals) const;
-  [[nodiscard]] at::Tensor by_item(const at::Tensor& own_rows) const;
   /// Whether eval_every asks for a measurement after so many epochs, wherever training ends.
   [[nodiscard]] bool is_in_turn(std::int64_t epoch) const;
   void measure_and_keep(const RqvaeHooks& hooks);
@@ -139,18 +113,12 @@ class RqvaeTrainer {
   RqvaeModel& model_;
   RqvaeOptions options_;
   Communicator& world_;
-  ItemLanes lanes_;
+  RqvaeBatches batches_;
   std::string embeddings_sha256_, cf_sha256_;
-  Range own_places_;
-  at::Tensor local_;          ///< [own places, width]
-  at::Tensor cf_;             ///< [items, dim] by place; undefined without letter.alpha
-  at::Tensor item_of_place_;  ///< [items] int64, host
-  at::Tensor first_equal_;    ///< [items] int64, host: the first item with the same embedding
+  RqvaeObjective objective_;
   AdamW optimizer_;
   GradientReducer reducer_;
-  std::optional<CodeClusters> clusters_;
   std::int64_t epoch_ = 0, step_ = 0;  ///< epochs done, steps of the next one that are done
-  at::Tensor loss_sums_;               ///< [loss parts] float64: over this rank's items of the epoch in work
   bool started_ = false;               ///< codebooks hold data
   RqvaeLosses last_losses_;
   at::Tensor best_;  ///< flat values; undefined before the first measurement
