@@ -1,13 +1,13 @@
 #include "cf/training_loop.h"
 
 #include <array>
-#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <deque>
 #include <span>
 
 #include "base/error.h"
+#include "base/stopwatch.h"
 #include "optim/adamw.h"
 
 namespace genrec {
@@ -214,7 +214,7 @@ class Training {
 
   [[nodiscard]] std::int64_t steps_done() const { return at_.epoch * task_.steps_per_epoch + at_.step; }
   [[nodiscard]] double seconds() const {
-    return at_.seconds + std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+    return at_.seconds + watch_.seconds();
   }
 
   const CfTask& task_;
@@ -224,7 +224,7 @@ class Training {
   std::deque<Trained> trained_;
   CfTrainProgress at_;  ///< its seconds: of earlier calls
   bool stopped_ = false;
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  Stopwatch watch_;
 };
 
 }  // namespace
