@@ -53,7 +53,8 @@ bool not_used_yet(const std::string& key, const CheckpointState& state) {
   const auto use = std::ranges::find(kUsedLater, key, &FirstUse::key);
   const std::optional<SiitStage> now = stage_named(state.stage);
   if (use == kUsedLater.end() || !now || state.iteration > 1) return false;
-  return *now < use->stage || (*now == use->stage && state.position == TrainPosition{});
+  const bool begun = state.position != TrainPosition{} || state.regenerated > 0;
+  return *now < use->stage || (*now == use->stage && !begun);
 }
 
 /// A stage in work may get another length, unless its learning rate has followed the old one.

@@ -66,6 +66,13 @@ void CandidateChunk::append(std::span<const Hypothesis> candidates) {
   confidence.push_back(candidates.empty() ? 0 : candidates.front().score);
 }
 
+void CandidateChunk::append_only(std::span<const TokenId> candidate, float score) {
+  tokens.insert(tokens.end(), candidate.begin(), candidate.end());
+  token_begin.push_back(static_cast<std::uint32_t>(tokens.size()));
+  item_begin.push_back(static_cast<std::uint32_t>(token_begin.size() - 1));
+  confidence.push_back(score);
+}
+
 struct IdentifierAssigner::Impl {
   /// An item without a free candidate, and who holds its first one.
   struct Sharer {
@@ -209,6 +216,19 @@ void IdentifierAssigner::add(CandidateChunk chunk) {
 void IdentifierAssigner::add(std::span<const Hypothesis> candidates) {
   impl_->pending.append(candidates);
   if (impl_->pending.items() >= kChunkItems) impl_->take(std::exchange(impl_->pending, {}));
+}
+
+std::vector<CandidateChunk> IdentifierAssigner::added() {
+  Impl& impl = *impl_;
+  if (impl.pending.items() > 0) impl.take(std::exchange(impl.pending, {}));
+  if (impl.options.by_confidence) return impl.chunks;
+  // Who overflowed got its first candidate, which an earlier item has: alone, it overflows again.
+  std::vector<CandidateChunk> chunks;
+  for (std::int64_t item = 0; item < impl.added; ++item) {
+    if (chunks.empty() || chunks.back().items() == kChunkItems) chunks.emplace_back();
+    chunks.back().append_only(impl.result.of(static_cast<ItemId>(item)), /*score=*/0);
+  }
+  return chunks;
 }
 
 Assignment IdentifierAssigner::finish() {

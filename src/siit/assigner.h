@@ -33,6 +33,8 @@ struct CandidateChunk {
     return std::span(tokens).subspan(token_begin[c], token_begin[c + 1] - token_begin[c]);
   }
   void append(std::span<const Hypothesis> candidates);
+  /// An item with one candidate.
+  void append_only(std::span<const TokenId> candidate, float score);
 };
 
 /// What was assigned. Collision avoidance numbers are kept apart from the tokens.
@@ -73,6 +75,9 @@ class IdentifierAssigner {
   void add(CandidateChunk chunk);
   /// The next item. Candidates of many items in one chunk are faster.
   void add(std::span<const Hypothesis> candidates);
+  /// What brings a new assigner of the same options, to which it is added in this order, to where this one
+  /// is: of every item so far the identifier it got, which it gets again; by confidence all its candidates.
+  [[nodiscard]] std::vector<CandidateChunk> added();
   /// After all items were added; call once.
   [[nodiscard]] Assignment finish();
 

@@ -17,6 +17,8 @@ namespace genrec {
 namespace {
 
 constexpr std::size_t kChunkBytes = std::size_t{8} << 20;
+/// Of each worker: at the end of a round it waits for half a block on the mean.
+constexpr std::int64_t kBlocksOfRound = 32;
 
 /// One item as 32-bit words: count, then length, score bits and tokens of each candidate.
 void append_record(std::span<const Hypothesis> candidates, std::vector<std::int32_t>& words) {
@@ -31,7 +33,7 @@ void append_record(std::span<const Hypothesis> candidates, std::vector<std::int3
 /// Puts records together again from chunks that may end anywhere.
 class RecordReader {
  public:
-  explicit RecordReader(const CandidateSink& sink) : sink_(sink) {}
+  RecordReader(ItemId first, const CandidateSink& sink) : sink_(sink), next_(first) {}
 
   void feed(std::span<const std::byte> bytes) {
     pending_.insert(pending_.end(), bytes.begin(), bytes.end());
@@ -78,7 +80,7 @@ class RecordReader {
   std::vector<std::byte> pending_;
   std::vector<std::int32_t> words_;
   std::vector<Hypothesis> candidates_;
-  ItemId next_ = 0;
+  ItemId next_;
 };
 
 std::vector<TokenId> pieces_in(const IdentifierTable& table, const Vocabulary& vocabulary) {
@@ -120,14 +122,20 @@ TokenAutomaton regeneration_automaton(const IdentifierTable& initial, const Voca
   return positionwise_automaton(levels, shortest);
 }
 
+std::int64_t items_of_round(const RegenerationOptions& options, Communicator& world) {
+  std::vector<std::int64_t> workers{options.threads};
+  world.broadcast(workers, 0);
+  return kBlocksOfRound * workers.front() * world.size() * options.block;
+}
+
 void regenerate_identifiers(const T5Model& model, const PromptBuilder& prompt,
-                            const TokenAutomaton& automaton, std::int64_t items,
-                            const RegenerationOptions& options, Communicator& world,
-                            const CandidateSink& sink,
+                            const TokenAutomaton& automaton, Range items, const RegenerationOptions& options,
+                            Communicator& world, const CandidateSink& sink,
                             const std::function<void(std::int64_t done)>& progress) {
-  const std::int64_t blocks = (items + options.block - 1) / options.block;
+  const std::int64_t blocks = (items.size() + options.block - 1) / options.block;
   const Range mine = even_part(blocks, world.rank(), world.size());
-  const Range own{std::min(items, mine.begin * options.block), std::min(items, mine.end * options.block)};
+  const Range own{std::min(items.end, items.begin + mine.begin * options.block),
+                  std::min(items.end, items.begin + mine.end * options.block)};
 
   std::vector<std::int32_t> words;
   const auto make_sources = [&](Range range) {
@@ -144,12 +152,13 @@ void regenerate_identifiers(const T5Model& model, const PromptBuilder& prompt,
                        BeamOptions{options.candidates, options.score}, keep, progress);
   });
 
-  RecordReader reader(sink);
+  RecordReader reader(static_cast<ItemId>(items.begin), sink);
   world.gather_chunks(std::as_bytes(std::span(words)), 0, kChunkBytes,
                       [&](int, std::span<const std::byte> bytes) { reader.feed(bytes); });
-  if (world.is_root() && (reader.next_item() != items || !reader.empty())) {
-    throw Error(ExitCode::kInternal, "regeneration: candidates of " + std::to_string(reader.next_item()) +
-                                         " of " + std::to_string(items) + " items arrived");
+  if (world.is_root() && (reader.next_item() != items.end || !reader.empty())) {
+    throw Error(ExitCode::kInternal, "regeneration: candidates arrived up to item " +
+                                         std::to_string(reader.next_item()) + ", not to " +
+                                         std::to_string(items.end));
   }
 }
 

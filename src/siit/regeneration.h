@@ -14,9 +14,9 @@ namespace genrec {
 
 /// What regeneration may produce: position l takes every vocabulary symbol of the families seen at position l
 /// of the initial table, collision avoidance left out; the end token is allowed from the shortest initial
-/// length on, up to the longest (method 5.4 #9). Of text pieces, positions that have any take those that the
-/// initial table has anywhere: identifiers in text keep to the words of that table, as CID's keep to its
-/// tokens.
+/// length on, up to the longest (SIIT leaves it open; a table of equal lengths keeps its length). Of text
+/// pieces, positions that have any take those that the initial table has anywhere: identifiers in text keep
+/// to the words of that table, as CID's keep to its tokens.
 [[nodiscard]] TokenAutomaton regeneration_automaton(const IdentifierTable& initial,
                                                     const Vocabulary& vocabulary);
 
@@ -33,14 +33,18 @@ using CandidateSink = std::function<void(ItemId item, std::span<const Hypothesis
 /// Appends the item → identifier prompt of an item (end token and offset included).
 using PromptBuilder = std::function<void(ItemId item, PackedSequences& sources)>;
 
-/// Beam-searches identifiers of all items from their prompts. Blocks of items are dealt to the ranks in
+/// Items to regenerate between two chances to save: so many blocks for each worker that ranks and workers
+/// hardly wait for each other at the end. The root's answer. Collective.
+[[nodiscard]] std::int64_t items_of_round(const RegenerationOptions& options, Communicator& world);
+
+/// Beam-searches identifiers of items from their prompts. Blocks of items are dealt to the ranks in
 /// contiguous runs; candidates travel to the root in bounded chunks, and its sink sees them in item order.
-/// Collective. `progress(done)` is called on every rank with the number of its own items that are ready; it
-/// may throw StoppedEarly, which then comes out on every rank.
+/// `items` begins with a block, so that results are the same however a catalogue is cut. Collective.
+/// `progress(done)` is called on every rank with the number of its own items that are ready; it may throw
+/// StoppedEarly, which then comes out on every rank, before the sink has seen any item.
 void regenerate_identifiers(const T5Model& model, const PromptBuilder& prompt,
-                            const TokenAutomaton& automaton, std::int64_t items,
-                            const RegenerationOptions& options, Communicator& world,
-                            const CandidateSink& sink,
+                            const TokenAutomaton& automaton, Range items, const RegenerationOptions& options,
+                            Communicator& world, const CandidateSink& sink,
                             const std::function<void(std::int64_t done)>& progress);
 
 }  // namespace genrec

@@ -1,7 +1,6 @@
 #include "siit/siit_loop.h"
 
 #include <cstdio>
-#include <sstream>
 #include <utility>
 
 #include "base/error.h"
@@ -10,32 +9,17 @@
 #include "base/stopwatch.h"
 #include "model/huggingface.h"
 #include "siit/adjustment.h"
-#include "siit/assigner.h"
+#include "siit/candidate_arrays.h"
 #include "siit/regeneration.h"
 #include "tokenizers/symbols.h"
+#include "training/broadcaster.h"
 #include "training/checkpoint_model.h"
-#include "training/tasks.h"
 
 namespace genrec {
 namespace {
 
 std::string stopped_in(const std::string& place) {
   return "stopped in " + place + " with a checkpoint: the same command goes on";
-}
-
-/// The root's table on every rank, in arrays: no strings but the symbols travel.
-IdentifierTable shared_table(const IdentifierTable& of_root, Communicator& world) {
-  std::string lines;
-  for (const std::string& symbol : of_root.symbols()) lines += symbol + '\n';
-  std::vector<std::int64_t> offsets = of_root.offsets();
-  std::vector<SymbolId> codes = of_root.codes();
-  world.broadcast(lines, 0);
-  world.broadcast(offsets, 0);
-  world.broadcast(codes, 0);
-  std::vector<std::string> symbols;
-  std::istringstream stream(lines);
-  for (std::string symbol; std::getline(stream, symbol);) symbols.push_back(symbol);
-  return {std::move(symbols), std::move(offsets), std::move(codes)};
 }
 
 /// The one candidate of an item that has no title to regenerate from: the identifier it has, without the
@@ -67,7 +51,9 @@ SiitLoop::SiitLoop(SiitContext context, std::unique_ptr<T5Model> recommender, Ch
       state_(siit_state_from_json(Json::parse(state.loop))),
       global_step_(state.step - state.position.stage_step),
       resume_position_(state.position),
-      resume_optimizer_(std::move(state.optimizer)) {
+      resume_optimizer_(std::move(state.optimizer)),
+      regenerated_(state.regenerated),
+      resume_candidates_(std::move(state.candidates)) {
   if (!state.aligned.empty()) {
     aligned_ = std::make_unique<T5Model>(recommender_->config(), recommender_->parameters().device(),
                                          recommender_->parameters().precision());
@@ -109,6 +95,8 @@ CheckpointState SiitLoop::snapshot(const Trainer* trainer) const {
   s.model = weights_to_host(*recommender_);
   if (aligned_) s.aligned = weights_to_host(*aligned_);
   if (trainer != nullptr) s.optimizer = trainer->optimizer_state();
+  s.regenerated = regenerated_;
+  s.candidates = assigner_ ? candidate_arrays(assigner_->added()) : resume_candidates_;
   s.vocabulary = vocabulary_.symbols();
   s.identifiers = table();
   s.history = tables_;
@@ -215,50 +203,78 @@ void SiitLoop::align() {
   advance(SiitStage::kRegenerate, state_.iteration);
 }
 
-void SiitLoop::regenerate() {
+void SiitLoop::collect_candidates(const AlignmentTask& task) {
   Stopwatch watch;
-  const bool beam = context_.siit.strategy.starts_with("beam");
-  const AlignmentTask task(*context_.titles, *items_, context_.prompts);
   const TokenAutomaton automaton = regeneration_automaton(tables_.front(), vocabulary_);
-  const RegenerationOptions options{beam ? context_.siit.candidates : 1, context_.block, context_.threads,
-                                    context_.score};
-  const std::int64_t items = table().items();
+  const bool beam = context_.siit.strategy.starts_with("beam");
+  const bool gpu = aligned_->parameters().device().is_cuda();
+  const RegenerationOptions options{beam ? context_.siit.candidates : 1, context_.block,
+                                    gpu ? 1 : context_.threads, context_.score};
+  const std::int64_t items = table().items(), ranks = context_.world.size();
 
-  std::optional<IdentifierAssigner> assigner;
   if (context_.world.is_root()) {
-    assigner.emplace(items, AssignerOptions{.avoid_collisions = context_.siit.strategy.ends_with("+ca"),
-                                            .by_confidence = context_.siit.order == "confidence"});
+    assigner_ = std::make_unique<IdentifierAssigner>(
+        items, AssignerOptions{.avoid_collisions = context_.siit.strategy.ends_with("+ca"),
+                               .by_confidence = context_.siit.order == "confidence"});
+    for (CandidateChunk& chunk : candidate_chunks(std::exchange(resume_candidates_, {}), regenerated_)) {
+      assigner_->add(std::move(chunk));
+    }
   }
   const auto collect = [&](ItemId item, std::span<const Hypothesis> candidates) {
     if (!context_.titles->of(item).empty()) {
-      assigner->add(candidates);
+      assigner_->add(candidates);
     } else {
       const Hypothesis present = present_identifier(items_->of(item), vocabulary_);
-      assigner->add(std::span(&present, 1));
+      assigner_->add(std::span(&present, 1));
     }
   };
-  const std::int64_t mine = items / context_.world.size();
-  context_.progress.start("regenerate " + std::to_string(state_.iteration), std::max<std::int64_t>(1, mine),
-                          "items");
-  regenerate_identifiers(
-      *aligned_, [&](ItemId item, PackedSequences& sources) { task.append_item_prompt(item, sources); },
-      automaton, items, options, context_.world, collect,
-      [&](std::int64_t done) {
-        context_.progress.update(std::min(done, mine));
-        if (context_.should_stop && context_.should_stop()) throw StoppedEarly(stopped_in("regeneration"));
-      });
+  const auto save = [&] {
+    record().seconds.regenerate += watch.lap();
+    context_.checkpoints.save(snapshot(nullptr));
+  };
+  if (regenerated_ > 0) LOG_ROOT(INFO) << "regeneration goes on at item " << regenerated_ << " of " << items;
+  context_.progress.start("regenerate " + std::to_string(state_.iteration), items, "items", regenerated_);
+  const std::int64_t of_round = items_of_round(options, context_.world);
+  while (regenerated_ < items) {
+    const Range round{regenerated_, std::min(items, regenerated_ + of_round)};
+    try {
+      regenerate_identifiers(
+          *aligned_, [&](ItemId item, PackedSequences& sources) { task.append_item_prompt(item, sources); },
+          automaton, round, options, context_.world, collect,
+          [&](std::int64_t mine) {
+            context_.progress.update(std::min(round.end, round.begin + mine * ranks));
+            if (context_.should_stop && context_.should_stop())
+              throw StoppedEarly(stopped_in("regeneration"));
+          });
+    } catch (const StoppedEarly&) {
+      context_.progress.finish();
+      save();  // the rounds before
+      throw;
+    }
+    regenerated_ = round.end;
+    const bool due = context_.world.is_root() && context_.checkpoint_due && context_.checkpoint_due();
+    if (context_.world.any(due) && regenerated_ < items) save();
+  }
   context_.progress.finish();
   record().seconds.regenerate += watch.lap();
+}
 
+void SiitLoop::regenerate() {
+  const AlignmentTask task(*context_.titles, *items_, context_.prompts);
+  collect_candidates(task);
+
+  Stopwatch watch;
   std::vector<double> rates(2);
-  IdentifierTable of_root;
-  if (assigner) {
-    const Assignment assignment = assigner->finish();
-    of_root = assigned_table(assignment, vocabulary_);
+  IdentifierTable next;
+  if (assigner_) {
+    const Assignment assignment = assigner_->finish();
+    next = assigned_table(assignment, vocabulary_);
     rates = {assignment.collision_rate, assignment.overflow_rate};
+    assigner_.reset();
   }
+  regenerated_ = 0;
   context_.world.broadcast(rates, 0);
-  IdentifierTable next = shared_table(of_root, context_.world);
+  Broadcaster(context_.world)(next);
   context_.world.require_equal(next.sha256(), "the new identifier table");
 
   IterationRecord& r = record();

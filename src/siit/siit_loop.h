@@ -11,12 +11,14 @@
 #include "data/virtual_shards.h"
 #include "decoding/generator.h"
 #include "model/t5_model.h"
+#include "siit/assigner.h"
 #include "siit/siit_options.h"
 #include "siit/siit_state.h"
 #include "tokenizers/identifier_table.h"
 #include "tokenizers/vocabulary.h"
 #include "training/checkpoint_folder.h"
 #include "training/prompts.h"
+#include "training/tasks.h"
 #include "training/trainer.h"
 
 namespace genrec {
@@ -60,7 +62,7 @@ struct SiitContext {
 
 /// SIIT (Algorithm 1; method 5.1): warm-up, then R times {alignment, regeneration, assignment, fine-tuning},
 /// then the test of the iteration that validated best. State is saved after each stage; a stage that was
-/// interrupted goes on at its step.
+/// interrupted goes on at its step, a regeneration at its round of items.
 class SiitLoop {
  public:
   /// A fresh start from these weights and identifiers.
@@ -85,6 +87,8 @@ class SiitLoop {
   void train_recommender(const std::string& stage, std::int64_t epochs, std::int64_t first_epoch);
   void align();
   void regenerate();
+  /// The next identifiers' candidates for assigner_, in rounds; throws StoppedEarly.
+  void collect_candidates(const AlignmentTask& task);
   void validate();
   void test();
   [[nodiscard]] SplitMetrics evaluate(Split split);
@@ -109,6 +113,9 @@ class SiitLoop {
   std::int64_t global_step_ = 0;  ///< optimiser steps of finished stages
   TrainPosition resume_position_;
   std::optional<OptimizerState> resume_optimizer_;
+  std::int64_t regenerated_ = 0;                  ///< items that a regeneration in work has candidates of
+  WeightMap resume_candidates_;                   ///< of these, on the root
+  std::unique_ptr<IdentifierAssigner> assigner_;  ///< of a regeneration in work, on the root
 };
 
 }  // namespace genrec

@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::int64_t kSchemaVersion = 1;
 constexpr const char* kWriter = "genrec_dist";
+constexpr const char* kCandidates = "/items/candidates";
+constexpr const char* kRegenerated = "regenerated";
 constexpr const char* kCodebooks = "/tokenizer/codebooks";
 constexpr const char* kSpiece = "/tokenizer/spiece";
 constexpr const char* kTemplates = "/tokenizer/templates";
@@ -44,6 +46,7 @@ void write_progress(Hdf5Writer& file, const CheckpointState& state) {
   file.attribute("/progress", "epoch", state.position.epoch);
   file.attribute("/progress", "epoch_step", state.position.step);
   file.attribute("/progress", "stage_step", state.position.stage_step);
+  if (state.regenerated > 0) file.attribute("/progress", kRegenerated, state.regenerated);
 }
 
 void read_progress(const Hdf5Reader& file, CheckpointState& state) {
@@ -56,6 +59,9 @@ void read_progress(const Hdf5Reader& file, CheckpointState& state) {
   state.position.epoch = file.integer_attribute("/progress", "epoch");
   state.position.step = file.integer_attribute("/progress", "epoch_step");
   state.position.stage_step = file.integer_attribute("/progress", "stage_step");
+  if (file.has_attribute("/progress", kRegenerated)) {
+    state.regenerated = file.integer_attribute("/progress", kRegenerated);
+  }
 }
 
 void check_schema(const Hdf5Reader& file) {
@@ -85,6 +91,7 @@ void write_checkpoint(const std::filesystem::path& path, const CheckpointState& 
   write_progress(file, state);
   write_weights(file, "/model", state.model);
   write_weights(file, "/aligned", state.aligned);
+  write_weights(file, kCandidates, state.candidates);
   if (state.optimizer) {
     write_weights(file, "/optimizer/exp_avg", state.optimizer->exp_avg);
     write_weights(file, "/optimizer/exp_avg_sq", state.optimizer->exp_avg_sq);
@@ -120,6 +127,7 @@ CheckpointState read_checkpoint(const std::filesystem::path& path, CheckpointPar
   if (parts == CheckpointParts::kModel) return state;
 
   state.aligned = read_weights(file, "/aligned");
+  state.candidates = read_weights(file, kCandidates);
   if (file.has("/optimizer")) {
     state.optimizer.emplace();
     state.optimizer->exp_avg = read_weights(file, "/optimizer/exp_avg");

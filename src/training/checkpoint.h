@@ -34,17 +34,19 @@ struct CheckpointState {
   std::uint64_t seed = 0;
 
   // How far it has come.
-  std::int64_t step = 0;       ///< optimiser steps of the whole run; names the file
-  std::string stage;           ///< "warm-up", "align", ...
-  std::int64_t iteration = 0;  ///< of self-improvement
-  TrainPosition position;      ///< within the stage
-  std::string loop;            ///< the command's own state (best iteration, records ...) as JSON text
+  std::int64_t step = 0;         ///< optimiser steps of the whole run; names the file
+  std::string stage;             ///< "warm-up", "align", ...
+  std::int64_t iteration = 0;    ///< of self-improvement
+  TrainPosition position;        ///< within the stage
+  std::int64_t regenerated = 0;  ///< items that a regeneration in work has candidates of
+  std::string loop;              ///< the command's own state (best iteration, records ...) as JSON text
 
   // The models.
   std::string model_config;                 ///< text of a Hugging Face config.json
   WeightMap model;                          ///< the recommender
   WeightMap aligned;                        ///< the aligned model; empty outside alignment and regeneration
   std::optional<OptimizerState> optimizer;  ///< of the model in training; absent between stages
+  WeightMap candidates;                     ///< of these items (siit/candidate_arrays.h)
 
   // Tokens and identifiers.
   TokenId text_pieces = 0;
@@ -76,7 +78,7 @@ enum class CheckpointParts {
 void require_dataset(const CheckpointState& state, const std::string& fingerprint, const std::string& dataset,
                      const std::filesystem::path& path);
 
-/// Gives every rank the root's state.
+/// Gives every rank the root's state, but for the candidates: the root alone assigns.
 void broadcast_checkpoint(CheckpointState& state, Communicator& world);
 
 }  // namespace genrec

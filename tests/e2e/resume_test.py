@@ -145,6 +145,35 @@ try:
         raise SystemExit("a run made longer is not the one that was longer from the start")
     print("a run made longer, with another strategy", flush=True)
 
+    # killed between two rounds of a regeneration, and stopped in one: it goes on there, with other ranks, too
+    rounds = [*OPTIONS, "--decode.batch", "1", "--run.checkpoint-minutes", "0.0001"]
+    aligned, straight = work / "aligned", work / "rounds-straight"
+    p.expect_done(p.run(PROGRAM, [*rounds, "--run.dir", aligned, "--siit.stop-before", "regenerate"]), "up to regeneration")
+    shutil.copytree(aligned, straight, symlinks=True)
+    p.expect_done(p.run(PROGRAM, [*rounds, "--run.dir", straight, "--siit.stop-before", "fine-tune"]), "regeneration")
+    table = (straight / "identifiers" / "iteration-1.index.json").read_bytes()
+    for ranks, after in ((1, 1), (2, 1), (1, 2)):
+        broken = work / f"rounds-{ranks}-{after}"
+        shutil.copytree(aligned, broken, symlinks=True)
+        newest = lambda: (broken / "checkpoints" / "last").stat().st_mtime_ns
+        begun = newest()
+        saved = lambda: newest() != begun
+        if (ranks, after) == (2, 1):
+            if stopped_by_signal([*rounds, "--run.dir", broken], ranks, saved) != 75:
+                raise SystemExit("SIGUSR1 in a regeneration: not 75")
+        elif not p.kill_when(PROGRAM, [*rounds, "--run.dir", broken], ranks, saved):
+            raise SystemExit("the regeneration was not killed: the test tested nothing")
+        refused = p.run(PROGRAM, [*rounds, "--run.dir", broken, "--siit.strategy", "greedy"], ranks)
+        if refused.returncode != 2 or "siit.strategy" not in refused.stderr:
+            raise SystemExit(f"another strategy within a regeneration: {refused.returncode} {refused.stderr[-500:]}")
+        again = p.run(PROGRAM, [*rounds, "--run.dir", broken, "--siit.stop-before", "fine-tune"], after)
+        p.expect_done(again, "going on within a regeneration")
+        if "regeneration goes on at item" not in again.stderr:
+            raise SystemExit(f"the regeneration began anew:\n{again.stderr[-1500:]}")
+        if (broken / "identifiers" / "iteration-1.index.json").read_bytes() != table:
+            raise SystemExit(f"np {ranks} -> {after}: other identifiers after a stop within the regeneration")
+    print("stopped within a regeneration: same identifiers", flush=True)
+
     # the ranks need not share the run folder: the root's answer holds
     places = [work / "here", work / "there"]
     for place in places:
@@ -175,6 +204,6 @@ try:
     if not p.summary(short)["iterations"][0]["valid"] or not (short / "checkpoints" / "best").exists():
         raise SystemExit("three steps of train left no validation or no checkpoint")
     print("train: killed after a validation, and ended by max-steps", flush=True)
-    print("9 passed, 0 failed")
+    print("10 passed, 0 failed")
 finally:
     shutil.rmtree(work, ignore_errors=True)

@@ -24,6 +24,8 @@ TEST(CheckpointFolder, RankZeroWritesAndAllRead) {
   const std::vector<float> values = {1.5F, -2};
   state.model["shared.weight"] = HostArray::of<float>(std::span<const float>(values), {2, 1});
   state.optimizer = OptimizerState{12, state.model, state.model};
+  state.regenerated = 2;
+  state.candidates = {{"confidence", HostArray::of<float>(std::span<const float>(values), {2})}};
   state.spiece = std::string("a\0b", 3);
   state.vocabulary = {"<a_0>", "", "<b_0>"};
   state.codebooks = HostArray::of<float>(std::span<const float>(values), {1, 1, 2});
@@ -46,6 +48,8 @@ TEST(CheckpointFolder, RankZeroWritesAndAllRead) {
     EXPECT_EQ(read.optimizer->step, 12);
     EXPECT_EQ(read.optimizer->exp_avg_sq.at("shared.weight").bytes, state.model["shared.weight"].bytes);
     EXPECT_TRUE(read.aligned.empty());
+    EXPECT_EQ(read.regenerated, 2);
+    EXPECT_EQ(read.candidates.contains("confidence"), world.is_root());
     EXPECT_EQ(read.spiece, state.spiece);
     EXPECT_EQ(read.vocabulary, state.vocabulary);
     EXPECT_EQ(read.codebooks.shape, state.codebooks.shape);

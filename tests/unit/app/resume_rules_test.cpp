@@ -58,6 +58,10 @@ TEST(ResumeRules, AnOptionIsOpenUntilItsStage) {
   EXPECT_TRUE(may_change("siit.strategy", standing_at("warm-up", 0, kWithin), options));
   EXPECT_TRUE(may_change("siit.strategy", standing_at("align", 1, kWithin), options));
   EXPECT_TRUE(may_change("siit.strategy", standing_at("regenerate", 1), options));
+  CheckpointState within = standing_at("regenerate", 1);
+  within.regenerated = 64;
+  EXPECT_FALSE(may_change("siit.strategy", within, options));
+  EXPECT_TRUE(may_change("siit.finetune-epochs", within, options));
   EXPECT_FALSE(may_change("siit.strategy", standing_at("fine-tune", 1), options));
   EXPECT_FALSE(may_change("siit.strategy", standing_at("align", 2), options));
   EXPECT_FALSE(may_change("siit.strategy", standing_at("done", 1), options));

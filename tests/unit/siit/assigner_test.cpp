@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "siit/candidate_arrays.h"
 #include "unit/siit/naive_assigner.h"
 
 namespace genrec {
@@ -28,6 +29,20 @@ Assignment assigned(const Candidates& candidates, const AssignerOptions& options
     assigner.add(test::chunk_of(candidates, begin, std::min(candidates.size(), begin + chunk), confidence));
   }
   return assigner.finish();
+}
+
+/// Stopped after some items, and gone on with by another assigner from arrays of a checkpoint.
+Assignment assigned_in_two(const Candidates& candidates, const AssignerOptions& options,
+                           const std::vector<float>& confidence, std::size_t first_part) {
+  const auto items = static_cast<std::int64_t>(candidates.size());
+  IdentifierAssigner stopped(items, options), resumed(items, options);
+  stopped.add(test::chunk_of(candidates, 0, first_part, confidence));
+  const WeightMap saved = candidate_arrays(stopped.added());
+  for (CandidateChunk& chunk : candidate_chunks(saved, static_cast<std::int64_t>(first_part))) {
+    resumed.add(std::move(chunk));
+  }
+  resumed.add(test::chunk_of(candidates, first_part, candidates.size(), confidence));
+  return resumed.finish();
 }
 
 /// Items 0-2 and 4 want the same identifier; the others are alone.
@@ -123,6 +138,12 @@ TEST(Assigner, AgreesWithTheNaiveOneOnRandomCandidates) {
           EXPECT_EQ(mine.avoidance, naive.avoidance);
           EXPECT_EQ(mine.overflowed, naive.overflowed);
           EXPECT_DOUBLE_EQ(mine.collision_rate, naive.collision_rate);
+          const Assignment resumed =
+              assigned_in_two(candidates, {avoid, sure_first, most}, confidence, 5 * seed);
+          EXPECT_EQ(resumed.tokens, mine.tokens);
+          EXPECT_EQ(resumed.offsets, mine.offsets);
+          EXPECT_EQ(resumed.avoidance, mine.avoidance);
+          EXPECT_EQ(resumed.overflowed, mine.overflowed);
         }
       }
     }
@@ -155,6 +176,29 @@ TEST(Assigner, EqualHashesAreNoCollision) {
   const Assignment a = assigned(candidates, {});
   EXPECT_THAT(a.overflowed, IsEmpty());
   EXPECT_EQ(identifier(a, 1), candidates[1][0]);
+}
+
+TEST(CandidateArrays, OfAnotherNumberOrThatDoNotFitAreAnError) {
+  const std::vector<CandidateChunk> chunks{test::chunk_of(kCandidates, 0, 5, {1, 2, 3, 4, 5})};
+  const WeightMap arrays = candidate_arrays(chunks);
+  const std::vector<CandidateChunk> read = candidate_chunks(arrays, 5);
+  ASSERT_EQ(read.size(), 1U);
+  EXPECT_EQ(read[0].tokens, chunks[0].tokens);
+  EXPECT_EQ(read[0].item_begin, chunks[0].item_begin);
+  EXPECT_EQ(read[0].token_begin, chunks[0].token_begin);
+  EXPECT_EQ(read[0].confidence, chunks[0].confidence);
+  EXPECT_TRUE(candidate_arrays({}).empty());
+  EXPECT_TRUE(candidate_chunks({}, 0).empty());
+  EXPECT_THROW((void)candidate_chunks(arrays, 4), DataError);
+  for (const auto& [name, array] : arrays) {
+    WeightMap absent = arrays, longer = arrays;
+    absent.erase(name);
+    EXPECT_THROW((void)candidate_chunks(absent, 5), DataError) << name;
+    HostArray& more = longer.at(name);
+    more.bytes.insert(more.bytes.end(), more.bytes.begin(), more.bytes.begin() + 4);
+    ++more.shape.front();
+    EXPECT_THROW((void)candidate_chunks(longer, 5), DataError) << name;
+  }
 }
 
 TEST(Assigner, TakesItemsOneByOne) {

@@ -63,7 +63,7 @@ class AcceptanceCheck8 : public ::testing::Test {
     const auto world = make_single_communicator();
     regenerate_identifiers(
         model, [&](ItemId item, PackedSequences& sources) { task.append_item_prompt(item, sources); },
-        regeneration_automaton(table, vocabulary), items, {.candidates = beams, .threads = 2}, *world,
+        regeneration_automaton(table, vocabulary), {0, items}, {.candidates = beams, .threads = 2}, *world,
         [&](ItemId, std::span<const Hypothesis> mine) { found.emplace_back(mine.begin(), mine.end()); },
         [](std::int64_t) {});
     return found;

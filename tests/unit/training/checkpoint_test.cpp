@@ -44,6 +44,8 @@ CheckpointState sample_state(std::int64_t step) {
   state.optimizer = OptimizerState{25,
                                    {{"shared.weight", array_of({0.1F, 0.2F, 0.3F}, {3, 1})}},
                                    {{"shared.weight", array_of({1e-8F, 2e-8F, 3e-8F}, {3, 1})}}};
+  state.regenerated = 2;
+  state.candidates = {{"confidence", array_of({-1, s}, {2})}};
   state.text_pieces = 3;
   state.spiece = std::string("a\0b\xff", 4);
   state.templates = {"What follows {H}?", "{H}"};
@@ -90,6 +92,8 @@ void expect_equal(const CheckpointState& a, const CheckpointState& b) {
     expect_equal(a.optimizer->exp_avg, b.optimizer->exp_avg);
     expect_equal(a.optimizer->exp_avg_sq, b.optimizer->exp_avg_sq);
   }
+  EXPECT_EQ(a.regenerated, b.regenerated);
+  expect_equal(a.candidates, b.candidates);
   EXPECT_EQ(a.text_pieces, b.text_pieces);
   EXPECT_EQ(a.spiece, b.spiece);
   EXPECT_EQ(a.templates, b.templates);
