@@ -53,7 +53,9 @@ bool not_used_yet(const std::string& key, const CheckpointState& state) {
   const auto use = std::ranges::find(kUsedLater, key, &FirstUse::key);
   const std::optional<SiitStage> now = stage_named(state.stage);
   if (use == kUsedLater.end() || !now || state.iteration > 1) return false;
-  const bool begun = state.position != TrainPosition{} || state.regenerated > 0;
+  // A regeneration in work has not come to what it ends with.
+  const bool regenerates = state.regenerated > 0 && key != "siit.continue-from";
+  const bool begun = state.position != TrainPosition{} || regenerates;
   return *now < use->stage || (*now == use->stage && !begun);
 }
 

@@ -218,17 +218,20 @@ void IdentifierAssigner::add(std::span<const Hypothesis> candidates) {
   if (impl_->pending.items() >= kChunkItems) impl_->take(std::exchange(impl_->pending, {}));
 }
 
-std::vector<CandidateChunk> IdentifierAssigner::added() {
+void IdentifierAssigner::visit_added(const std::function<void(const CandidateChunk&)>& visit) {
   Impl& impl = *impl_;
   if (impl.pending.items() > 0) impl.take(std::exchange(impl.pending, {}));
-  if (impl.options.by_confidence) return impl.chunks;
-  // Who overflowed got its first candidate, which an earlier item has: alone, it overflows again.
-  std::vector<CandidateChunk> chunks;
-  for (std::int64_t item = 0; item < impl.added; ++item) {
-    if (chunks.empty() || chunks.back().items() == kChunkItems) chunks.emplace_back();
-    chunks.back().append_only(impl.result.of(static_cast<ItemId>(item)), /*score=*/0);
+  if (impl.options.by_confidence) {
+    for (const CandidateChunk& chunk : impl.chunks) visit(chunk);
+    return;
   }
-  return chunks;
+  // Who overflowed got its first candidate, which an earlier item has: alone, it overflows again.
+  CandidateChunk chunk;
+  for (std::int64_t item = 0; item < impl.added; ++item) {
+    chunk.append_only(impl.result.of(static_cast<ItemId>(item)), /*score=*/0);
+    if (chunk.items() == kChunkItems) visit(std::exchange(chunk, {}));
+  }
+  if (chunk.items() > 0) visit(chunk);
 }
 
 Assignment IdentifierAssigner::finish() {

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -75,9 +76,10 @@ class IdentifierAssigner {
   void add(CandidateChunk chunk);
   /// The next item. Candidates of many items in one chunk are faster.
   void add(std::span<const Hypothesis> candidates);
-  /// What brings a new assigner of the same options, to which it is added in this order, to where this one
-  /// is: of every item so far the identifier it got, which it gets again; by confidence all its candidates.
-  [[nodiscard]] std::vector<CandidateChunk> added();
+  /// Shows what brings a new assigner of the same options, to which it is added in this order, to where this
+  /// one is: of every item so far the identifier it got, which it gets again; by confidence all its
+  /// candidates.
+  void visit_added(const std::function<void(const CandidateChunk&)>& visit);
   /// After all items were added; call once.
   [[nodiscard]] Assignment finish();
 

@@ -1,7 +1,11 @@
 #include "siit/candidate_arrays.h"
 
 #include <cstdint>
+#include <cstring>
+#include <span>
 #include <string>
+#include <type_traits>
+#include <utility>
 
 #include "base/error.h"
 
@@ -10,10 +14,32 @@ namespace {
 
 constexpr std::size_t kItemsOfChunk = 4096;
 
+/// A one-dimensional array that is filled from front to back.
 template <typename T>
-HostArray row_of(const std::vector<T>& values) {
-  return HostArray::of<T>(std::span<const T>(values), {static_cast<std::int64_t>(values.size())});
-}
+class Filling {
+ public:
+  explicit Filling(std::size_t count) : array_(HostArray::of<T>({}, {0})) {
+    array_.shape = {static_cast<std::int64_t>(count)};
+    array_.bytes.resize(count * sizeof(T));
+  }
+  void append(std::span<const T> values) {
+    if (values.empty()) return;
+    std::memcpy(array_.bytes.data() + filled_, values.data(), values.size_bytes());
+    filled_ += values.size_bytes();
+  }
+  /// Differences of neighbours.
+  void append_differences(std::span<const std::uint32_t> begins) {
+    for (std::size_t i = 0; i + 1 < begins.size(); ++i) {
+      const auto length = static_cast<T>(begins[i + 1] - begins[i]);
+      append(std::span(&length, 1));
+    }
+  }
+  [[nodiscard]] HostArray take() { return std::move(array_); }
+
+ private:
+  HostArray array_;
+  std::size_t filled_ = 0;
+};
 
 [[noreturn]] void fail_to_fit() {
   throw DataError(
@@ -24,7 +50,8 @@ HostArray row_of(const std::vector<T>& values) {
 template <typename T>
 std::span<const T> row(const WeightMap& arrays, const std::string& name) {
   const auto found = arrays.find(name);
-  if (found == arrays.end()) fail_to_fit();
+  const ElementType type = std::is_same_v<T, float> ? ElementType::kFloat32 : ElementType::kInt32;
+  if (found == arrays.end() || found->second.type != type) fail_to_fit();
   return found->second.as<T>();
 }
 
@@ -47,38 +74,38 @@ class Turn {
 
 }  // namespace
 
-WeightMap candidate_arrays(std::span<const CandidateChunk> chunks) {
-  std::vector<std::int32_t> counts, lengths;
-  std::vector<TokenId> tokens;
-  std::vector<float> confidence;
-  for (const CandidateChunk& chunk : chunks) {
-    for (std::size_t i = 0; i < chunk.items(); ++i) {
-      counts.push_back(static_cast<std::int32_t>(chunk.item_begin[i + 1] - chunk.item_begin[i]));
-    }
-    for (std::size_t c = 0; c + 1 < chunk.token_begin.size(); ++c) {
-      lengths.push_back(static_cast<std::int32_t>(chunk.token_begin[c + 1] - chunk.token_begin[c]));
-    }
-    tokens.insert(tokens.end(), chunk.tokens.begin(), chunk.tokens.end());
-    confidence.insert(confidence.end(), chunk.confidence.begin(), chunk.confidence.end());
-  }
-  if (counts.empty()) return {};
-  return {{"counts", row_of(counts)},
-          {"lengths", row_of(lengths)},
-          {"tokens", row_of(tokens)},
-          {"confidence", row_of(confidence)}};
+WeightMap candidate_arrays(IdentifierAssigner& assigner) {
+  std::size_t items = 0, candidates = 0, all_tokens = 0;
+  assigner.visit_added([&](const CandidateChunk& chunk) {
+    items += chunk.items();
+    candidates += chunk.token_begin.size() - 1;
+    all_tokens += chunk.tokens.size();
+  });
+  if (items == 0) return {};
+  Filling<std::int32_t> counts(items), lengths(candidates);
+  Filling<TokenId> tokens(all_tokens);
+  Filling<float> confidence(items);
+  assigner.visit_added([&](const CandidateChunk& chunk) {
+    counts.append_differences(chunk.item_begin);
+    lengths.append_differences(chunk.token_begin);
+    tokens.append(chunk.tokens);
+    confidence.append(chunk.confidence);
+  });
+  return {{"counts", counts.take()},
+          {"lengths", lengths.take()},
+          {"tokens", tokens.take()},
+          {"confidence", confidence.take()}};
 }
 
-std::vector<CandidateChunk> candidate_chunks(const WeightMap& arrays, std::int64_t items) {
-  std::vector<CandidateChunk> chunks;
-  if (items == 0) return chunks;
+void add_candidates(const WeightMap& arrays, std::int64_t items, IdentifierAssigner& assigner) {
+  if (items == 0) return;
   const auto counts = row<std::int32_t>(arrays, "counts");
   if (static_cast<std::int64_t>(counts.size()) != items) fail_to_fit();
   Turn<std::int32_t> lengths(row<std::int32_t>(arrays, "lengths"));
   Turn<TokenId> tokens(row<TokenId>(arrays, "tokens"));
   Turn<float> confidence(row<float>(arrays, "confidence"));
+  CandidateChunk chunk;
   for (const std::int32_t count : counts) {
-    if (chunks.empty() || chunks.back().items() == kItemsOfChunk) chunks.emplace_back();
-    CandidateChunk& chunk = chunks.back();
     for (const std::int32_t length : lengths.take(count)) {
       const auto candidate = tokens.take(length);
       chunk.tokens.insert(chunk.tokens.end(), candidate.begin(), candidate.end());
@@ -86,9 +113,10 @@ std::vector<CandidateChunk> candidate_chunks(const WeightMap& arrays, std::int64
     }
     chunk.item_begin.push_back(static_cast<std::uint32_t>(chunk.token_begin.size() - 1));
     chunk.confidence.push_back(confidence.take(1).front());
+    if (chunk.items() == kItemsOfChunk) assigner.add(std::exchange(chunk, {}));
   }
+  if (chunk.items() > 0) assigner.add(std::move(chunk));
   if (!lengths.is_over() || !tokens.is_over() || !confidence.is_over()) fail_to_fit();
-  return chunks;
 }
 
 }  // namespace genrec

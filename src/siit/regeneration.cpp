@@ -17,7 +17,7 @@ namespace genrec {
 namespace {
 
 constexpr std::size_t kChunkBytes = std::size_t{8} << 20;
-/// Of each worker: at the end of a round it waits for half a block on the mean.
+/// Of each worker. At a round's end all wait for the slowest, on the mean for half a block or more.
 constexpr std::int64_t kBlocksOfRound = 32;
 
 /// One item as 32-bit words: count, then length, score bits and tokens of each candidate.

@@ -33,13 +33,14 @@ using CandidateSink = std::function<void(ItemId item, std::span<const Hypothesis
 /// Appends the item → identifier prompt of an item (end token and offset included).
 using PromptBuilder = std::function<void(ItemId item, PackedSequences& sources)>;
 
-/// Items to regenerate between two chances to save: so many blocks for each worker that ranks and workers
-/// hardly wait for each other at the end. The root's answer. Collective.
+/// Items to regenerate between two chances to save: 32 blocks for each worker of each rank. The root's
+/// answer. Collective.
 [[nodiscard]] std::int64_t items_of_round(const RegenerationOptions& options, Communicator& world);
 
 /// Beam-searches identifiers of items from their prompts. Blocks of items are dealt to the ranks in
 /// contiguous runs; candidates travel to the root in bounded chunks, and its sink sees them in item order.
-/// `items` begins with a block, so that results are the same however a catalogue is cut. Collective.
+/// `items` begins with a block, so that with equal blocks results are the same however a catalogue is cut.
+/// Collective.
 /// `progress(done)` is called on every rank with the number of its own items that are ready; it may throw
 /// StoppedEarly, which then comes out on every rank, before the sink has seen any item.
 void regenerate_identifiers(const T5Model& model, const PromptBuilder& prompt,

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/stopwatch.h"
+#include "comm/on_root.h"
 #include "model/huggingface.h"
 #include "siit/adjustment.h"
 #include "siit/candidate_arrays.h"
@@ -96,7 +97,7 @@ CheckpointState SiitLoop::snapshot(const Trainer* trainer) const {
   if (aligned_) s.aligned = weights_to_host(*aligned_);
   if (trainer != nullptr) s.optimizer = trainer->optimizer_state();
   s.regenerated = regenerated_;
-  s.candidates = assigner_ ? candidate_arrays(assigner_->added()) : resume_candidates_;
+  s.candidates = assigner_ ? candidate_arrays(*assigner_) : resume_candidates_;
   s.vocabulary = vocabulary_.symbols();
   s.identifiers = table();
   s.history = tables_;
@@ -212,14 +213,12 @@ void SiitLoop::collect_candidates(const AlignmentTask& task) {
                                     gpu ? 1 : context_.threads, context_.score};
   const std::int64_t items = table().items(), ranks = context_.world.size();
 
-  if (context_.world.is_root()) {
+  on_root(context_.world, [&] {
     assigner_ = std::make_unique<IdentifierAssigner>(
         items, AssignerOptions{.avoid_collisions = context_.siit.strategy.ends_with("+ca"),
                                .by_confidence = context_.siit.order == "confidence"});
-    for (CandidateChunk& chunk : candidate_chunks(std::exchange(resume_candidates_, {}), regenerated_)) {
-      assigner_->add(std::move(chunk));
-    }
-  }
+    add_candidates(std::exchange(resume_candidates_, {}), regenerated_, *assigner_);
+  });
   const auto collect = [&](ItemId item, std::span<const Hypothesis> candidates) {
     if (!context_.titles->of(item).empty()) {
       assigner_->add(candidates);
@@ -228,9 +227,12 @@ void SiitLoop::collect_candidates(const AlignmentTask& task) {
       assigner_->add(std::span(&present, 1));
     }
   };
+  std::int64_t saved = regenerated_;
   const auto save = [&] {
+    if (regenerated_ == saved) return;
     record().seconds.regenerate += watch.lap();
     context_.checkpoints.save(snapshot(nullptr));
+    saved = regenerated_;
   };
   if (regenerated_ > 0) LOG_ROOT(INFO) << "regeneration goes on at item " << regenerated_ << " of " << items;
   context_.progress.start("regenerate " + std::to_string(state_.iteration), items, "items", regenerated_);
@@ -247,11 +249,13 @@ void SiitLoop::collect_candidates(const AlignmentTask& task) {
               throw StoppedEarly(stopped_in("regeneration"));
           });
     } catch (const StoppedEarly&) {
+      context_.progress.update(regenerated_);
       context_.progress.finish();
       save();  // the rounds before
       throw;
     }
     regenerated_ = round.end;
+    context_.progress.update(regenerated_);
     const bool due = context_.world.is_root() && context_.checkpoint_due && context_.checkpoint_due();
     if (context_.world.any(due) && regenerated_ < items) save();
   }

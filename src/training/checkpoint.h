@@ -64,7 +64,7 @@ void write_checkpoint(const std::filesystem::path& path, const CheckpointState& 
 
 enum class CheckpointParts {
   kAll,
-  kModel,  ///< without optimiser, aligned model and history: what evaluation needs
+  kModel,  ///< without optimiser, aligned model, candidates and history: what evaluation needs
 };
 
 /// Reads a file and checks every dataset that it takes. Throws MissingInput, InputOutputError (damaged) or

@@ -146,13 +146,15 @@ try:
     print("a run made longer, with another strategy", flush=True)
 
     # killed between two rounds of a regeneration, and stopped in one: it goes on there, with other ranks, too
-    rounds = [*OPTIONS, "--decode.batch", "1", "--run.checkpoint-minutes", "0.0001"]
+    slow = [*OPTIONS, "--decode.batch", "3", "--decode.beams", "40", "--siit.candidates", "40", "--siit.order", "confidence"]
+    rounds = [*slow, "--run.checkpoint-minutes", "0.0001"]
     aligned, straight = work / "aligned", work / "rounds-straight"
     p.expect_done(p.run(PROGRAM, [*rounds, "--run.dir", aligned, "--siit.stop-before", "regenerate"]), "up to regeneration")
     shutil.copytree(aligned, straight, symlinks=True)
-    p.expect_done(p.run(PROGRAM, [*rounds, "--run.dir", straight, "--siit.stop-before", "fine-tune"]), "regeneration")
+    p.expect_done(p.run(PROGRAM, [*slow, "--run.checkpoint-minutes", "5", "--run.dir", straight, "--siit.stop-before", "fine-tune"]), "regeneration")
     table = (straight / "identifiers" / "iteration-1.index.json").read_bytes()
     for ranks, after in ((1, 1), (2, 1), (1, 2)):
+        # 400 items in rounds of 96 items a rank
         broken = work / f"rounds-{ranks}-{after}"
         shutil.copytree(aligned, broken, symlinks=True)
         newest = lambda: (broken / "checkpoints" / "last").stat().st_mtime_ns
@@ -168,6 +170,8 @@ try:
             raise SystemExit(f"another strategy within a regeneration: {refused.returncode} {refused.stderr[-500:]}")
         again = p.run(PROGRAM, [*rounds, "--run.dir", broken, "--siit.stop-before", "fine-tune"], after)
         p.expect_done(again, "going on within a regeneration")
+        if "last: regenerate" not in again.stderr:
+            raise SystemExit("the regeneration had ended before it was stopped: the test tested nothing")
         if "regeneration goes on at item" not in again.stderr:
             raise SystemExit(f"the regeneration began anew:\n{again.stderr[-1500:]}")
         if (broken / "identifiers" / "iteration-1.index.json").read_bytes() != table:

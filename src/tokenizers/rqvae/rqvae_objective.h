@@ -16,7 +16,7 @@ namespace genrec {
 /// The loss that an RQ-VAE is trained on, reconstruction + lambda_q (quantisation + beta diversity) + alpha
 /// collaborative (LETTER, Eq. 6; TIGER without the last two), the sums of its parts over an epoch, and the
 /// clusters of codes that the diversity loss draws from. The last level's codes are Sinkhorn's over the batch
-/// of all ranks: they sum the columns of its plan, or on a device exchange the residuals of that level
+/// of all ranks: ranks sum the columns of its plan, or on a device exchange the residuals of that level
 /// (without gradients: an assignment has none).
 class RqvaeObjective {
  public:

@@ -61,6 +61,7 @@ TEST(ResumeRules, AnOptionIsOpenUntilItsStage) {
   CheckpointState within = standing_at("regenerate", 1);
   within.regenerated = 64;
   EXPECT_FALSE(may_change("siit.strategy", within, options));
+  EXPECT_TRUE(may_change("siit.continue-from", within, options));
   EXPECT_TRUE(may_change("siit.finetune-epochs", within, options));
   EXPECT_FALSE(may_change("siit.strategy", standing_at("fine-tune", 1), options));
   EXPECT_FALSE(may_change("siit.strategy", standing_at("align", 2), options));

@@ -36,13 +36,22 @@ Assignment assigned_in_two(const Candidates& candidates, const AssignerOptions& 
                            const std::vector<float>& confidence, std::size_t first_part) {
   const auto items = static_cast<std::int64_t>(candidates.size());
   IdentifierAssigner stopped(items, options), resumed(items, options);
-  stopped.add(test::chunk_of(candidates, 0, first_part, confidence));
-  const WeightMap saved = candidate_arrays(stopped.added());
-  for (CandidateChunk& chunk : candidate_chunks(saved, static_cast<std::int64_t>(first_part))) {
-    resumed.add(std::move(chunk));
+  const auto add = [&](IdentifierAssigner& assigner, std::size_t i) {
+    std::vector<Hypothesis> mine;
+    for (const auto& tokens : candidates[i]) mine.push_back({tokens, 0, confidence[i], 0});
+    assigner.add(mine);
+  };
+  for (std::size_t i = 0; i < first_part; ++i) add(stopped, i);
+  add_candidates(candidate_arrays(stopped), static_cast<std::int64_t>(first_part), resumed);
+  for (std::size_t i = first_part; i < candidates.size(); ++i) {
+    add(stopped, i);
+    add(resumed, i);
   }
-  resumed.add(test::chunk_of(candidates, first_part, candidates.size(), confidence));
-  return resumed.finish();
+  const Assignment unstopped = stopped.finish();
+  Assignment result = resumed.finish();
+  EXPECT_EQ(result.tokens, unstopped.tokens) << "saving changed the assigner that was saved";
+  EXPECT_EQ(result.avoidance, unstopped.avoidance);
+  return result;
 }
 
 /// Items 0-2 and 4 want the same identifier; the others are alone.
@@ -178,26 +187,60 @@ TEST(Assigner, EqualHashesAreNoCollision) {
   EXPECT_EQ(identifier(a, 1), candidates[1][0]);
 }
 
+TEST(CandidateArrays, HoldWhatHasToBeAddedAgain) {
+  IdentifierAssigner by_id(5, {}), by_confidence(5, {.by_confidence = true});
+  for (IdentifierAssigner* assigner : {&by_id, &by_confidence}) {
+    EXPECT_TRUE(candidate_arrays(*assigner).empty());
+    assigner->add(test::chunk_of(kCandidates, 0, 4, {-1, -2, -3, -4}));
+  }
+  const auto integers = [](const WeightMap& arrays, const char* name) {
+    const auto values = arrays.at(name).as<std::int32_t>();
+    return std::vector<std::int32_t>(values.begin(), values.end());
+  };
+  const WeightMap assigned = candidate_arrays(by_id), all = candidate_arrays(by_confidence);
+  EXPECT_THAT(integers(assigned, "counts"), ElementsAre(1, 1, 1, 1));
+  EXPECT_THAT(integers(assigned, "tokens"), ElementsAre(5, 6, 5, 7, 5, 6, 8));
+  EXPECT_THAT(integers(all, "counts"), ElementsAre(2, 2, 2, 2));
+  EXPECT_THAT(integers(all, "lengths"), ElementsAre(2, 2, 2, 2, 2, 2, 1, 2));
+  EXPECT_THAT(all.at("confidence").to_float(), ElementsAre(-1, -2, -3, -4));
+}
+
 TEST(CandidateArrays, OfAnotherNumberOrThatDoNotFitAreAnError) {
-  const std::vector<CandidateChunk> chunks{test::chunk_of(kCandidates, 0, 5, {1, 2, 3, 4, 5})};
-  const WeightMap arrays = candidate_arrays(chunks);
-  const std::vector<CandidateChunk> read = candidate_chunks(arrays, 5);
-  ASSERT_EQ(read.size(), 1U);
-  EXPECT_EQ(read[0].tokens, chunks[0].tokens);
-  EXPECT_EQ(read[0].item_begin, chunks[0].item_begin);
-  EXPECT_EQ(read[0].token_begin, chunks[0].token_begin);
-  EXPECT_EQ(read[0].confidence, chunks[0].confidence);
-  EXPECT_TRUE(candidate_arrays({}).empty());
-  EXPECT_TRUE(candidate_chunks({}, 0).empty());
-  EXPECT_THROW((void)candidate_chunks(arrays, 4), DataError);
+  IdentifierAssigner assigner(5, {.by_confidence = true});
+  assigner.add(test::chunk_of(kCandidates, 0, 5, {1, 2, 3, 4, 5}));
+  const WeightMap arrays = candidate_arrays(assigner);
+  const auto add = [](const WeightMap& some, std::int64_t items) {
+    IdentifierAssigner fresh(5, {.by_confidence = true});
+    add_candidates(some, items, fresh);
+  };
+  EXPECT_NO_THROW(add(arrays, 5));
+  EXPECT_NO_THROW(add({}, 0));
+  EXPECT_THROW(add(arrays, 4), DataError);
   for (const auto& [name, array] : arrays) {
-    WeightMap absent = arrays, longer = arrays;
+    WeightMap absent = arrays, longer = arrays, other = arrays;
     absent.erase(name);
-    EXPECT_THROW((void)candidate_chunks(absent, 5), DataError) << name;
+    EXPECT_THROW(add(absent, 5), DataError) << name;
     HostArray& more = longer.at(name);
     more.bytes.insert(more.bytes.end(), more.bytes.begin(), more.bytes.begin() + 4);
     ++more.shape.front();
-    EXPECT_THROW((void)candidate_chunks(longer, 5), DataError) << name;
+    EXPECT_THROW(add(longer, 5), DataError) << name;
+    other.at(name).type = ElementType::kUInt8;
+    EXPECT_THROW(add(other, 5), DataError) << name;
+  }
+}
+
+TEST(CandidateArrays, OfMoreItemsThanAChunkHolds) {
+  Candidates candidates(10'000);
+  std::vector<float> confidence;
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    const auto token = static_cast<TokenId>(3 + i % 7000);
+    candidates[i] = {{token, 4}, {token, 5, 6}};
+    confidence.push_back(-static_cast<float>(i % 100));
+  }
+  for (const bool sure_first : {false, true}) {
+    const Assignment whole = assigned(candidates, {.by_confidence = sure_first}, confidence, 3000);
+    EXPECT_EQ(assigned_in_two(candidates, {.by_confidence = sure_first}, confidence, 9000).tokens,
+              whole.tokens);
   }
 }
 
