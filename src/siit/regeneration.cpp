@@ -17,8 +17,8 @@ namespace genrec {
 namespace {
 
 constexpr std::size_t kChunkBytes = std::size_t{8} << 20;
-/// Of each worker. At a round's end all wait for the slowest, on the mean for half a block or more.
-constexpr std::int64_t kBlocksOfRound = 32;
+constexpr double kSecondsOfRound = 120;
+constexpr std::int64_t kFewestBlocks = 8, kMostBlocks = 1 << 20;  // of a worker
 
 /// One item as 32-bit words: count, then length, score bits and tokens of each candidate.
 void append_record(std::span<const Hypothesis> candidates, std::vector<std::int32_t>& words) {
@@ -122,10 +122,16 @@ TokenAutomaton regeneration_automaton(const IdentifierTable& initial, const Voca
   return positionwise_automaton(levels, shortest);
 }
 
-std::int64_t items_of_round(const RegenerationOptions& options, Communicator& world) {
-  std::vector<std::int64_t> workers{options.threads};
-  world.broadcast(workers, 0);
-  return kBlocksOfRound * workers.front() * world.size() * options.block;
+std::int64_t RoundLength::items(Communicator& world) const {
+  std::vector<std::int64_t> blocks{blocks_ * options_.threads};
+  world.broadcast(blocks, 0);
+  return blocks.front() * world.size() * options_.block;
+}
+
+void RoundLength::adapt(double seconds) {
+  const double seconds_of_block = std::max(seconds, 1e-3) / static_cast<double>(blocks_);
+  blocks_ =
+      std::clamp(static_cast<std::int64_t>(kSecondsOfRound / seconds_of_block), kFewestBlocks, kMostBlocks);
 }
 
 void regenerate_identifiers(const T5Model& model, const PromptBuilder& prompt,

@@ -33,9 +33,21 @@ using CandidateSink = std::function<void(ItemId item, std::span<const Hypothesis
 /// Appends the item → identifier prompt of an item (end token and offset included).
 using PromptBuilder = std::function<void(ItemId item, PackedSequences& sources)>;
 
-/// Items to regenerate between two chances to save: 32 blocks for each worker of each rank. The root's
-/// answer. Collective.
-[[nodiscard]] std::int64_t items_of_round(const RegenerationOptions& options, Communicator& world);
+/// How long a regeneration goes on until it can be saved: at first for 8 blocks of every worker of all ranks,
+/// then for as many as take two minutes. At a round's end all wait for the slowest, on the mean for half a
+/// block or more.
+class RoundLength {
+ public:
+  explicit RoundLength(const RegenerationOptions& options) : options_(options) {}
+  /// Of the next round, whole blocks. The root's answer; collective.
+  [[nodiscard]] std::int64_t items(Communicator& world) const;
+  /// The round has taken so long.
+  void adapt(double seconds);
+
+ private:
+  RegenerationOptions options_;
+  std::int64_t blocks_ = 8;  ///< of a worker
+};
 
 /// Beam-searches identifiers of items from their prompts. Blocks of items are dealt to the ranks in
 /// contiguous runs; candidates travel to the root in bounded chunks, and its sink sees them in item order.

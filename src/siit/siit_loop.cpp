@@ -236,9 +236,10 @@ void SiitLoop::collect_candidates(const AlignmentTask& task) {
   };
   if (regenerated_ > 0) LOG_ROOT(INFO) << "regeneration goes on at item " << regenerated_ << " of " << items;
   context_.progress.start("regenerate " + std::to_string(state_.iteration), items, "items", regenerated_);
-  const std::int64_t of_round = items_of_round(options, context_.world);
+  RoundLength length(options);
   while (regenerated_ < items) {
-    const Range round{regenerated_, std::min(items, regenerated_ + of_round)};
+    const Stopwatch of_round;
+    const Range round{regenerated_, std::min(items, regenerated_ + length.items(context_.world))};
     try {
       regenerate_identifiers(
           *aligned_, [&](ItemId item, PackedSequences& sources) { task.append_item_prompt(item, sources); },
@@ -255,6 +256,7 @@ void SiitLoop::collect_candidates(const AlignmentTask& task) {
       throw;
     }
     regenerated_ = round.end;
+    length.adapt(of_round.seconds());
     context_.progress.update(regenerated_);
     const bool due = context_.world.is_root() && context_.checkpoint_due && context_.checkpoint_due();
     if (context_.world.any(due) && regenerated_ < items) save();

@@ -154,7 +154,7 @@ try:
     p.expect_done(p.run(PROGRAM, [*slow, "--run.checkpoint-minutes", "5", "--run.dir", straight, "--siit.stop-before", "fine-tune"]), "regeneration")
     table = (straight / "identifiers" / "iteration-1.index.json").read_bytes()
     for ranks, after in ((1, 1), (2, 1), (1, 2)):
-        # 400 items in rounds of 96 items a rank
+        # 400 items: a round of 24 a rank, then the rest
         broken = work / f"rounds-{ranks}-{after}"
         shutil.copytree(aligned, broken, symlinks=True)
         newest = lambda: (broken / "checkpoints" / "last").stat().st_mtime_ns

@@ -59,6 +59,19 @@ TEST(Regeneration, IsTheSameHoweverTheCatalogueIsCutAndDealt) {
   }
 }
 
+TEST(RoundLength, IsTheRootsAndFollowsItsTime) {
+  Communicator& world = test::runtime().world();
+  const int ranks = world.size();
+  RoundLength length({.block = 4, .threads = world.rank() + 1});
+  EXPECT_EQ(length.items(world), 8 * 4 * ranks);
+  length.adapt(world.is_root() ? 1 : 1000);
+  EXPECT_EQ(length.items(world), 960 * 4 * ranks);
+  length.adapt(1e6);
+  EXPECT_EQ(length.items(world), 8 * 4 * ranks) << "no fewer, however slow they are";
+  length.adapt(0);
+  EXPECT_GT(length.items(world), 100'000);
+}
+
 TEST(Regeneration, AStopLeavesTheSinkAsItWas) {
   Communicator& world = test::runtime().world();
   T5Model model(test::tiny_config(), at::kCPU, Precision::kFloat32);
