@@ -44,6 +44,10 @@ float not_nan(float score) {
   return score;
 }
 
+void prefetch(const void* address) {
+  __builtin_prefetch(address);
+}
+
 constexpr std::size_t kBlock = 64;  ///< candidates that are looked at together
 
 /// How many of `n` scores, each raised by `base`, lie above a bound; one that is no number counts.
@@ -78,13 +82,17 @@ BeamSearch::BeamSearch(const TokenAutomaton& automaton, std::int64_t sequences, 
 }
 
 void BeamSearch::list_candidates() {
+  // The nodes of a large catalogue lie anywhere in memory: all are asked for before the first is waited for.
+  for (const std::int32_t node : rows_.node) prefetch(&automaton_.begin[static_cast<std::size_t>(node)]);
   offsets_.assign(1, 0);
-  candidates_.clear();
-  for (std::int32_t node : rows_.node) {
+  for (const std::int32_t node : rows_.node) {
     const auto tokens = automaton_.tokens_of(node);
-    candidates_.insert(candidates_.end(), tokens.begin(), tokens.end());
-    offsets_.push_back(static_cast<std::int64_t>(candidates_.size()));
+    prefetch(tokens.data());
+    offsets_.push_back(offsets_.back() + static_cast<std::int64_t>(tokens.size()));
   }
+  candidates_.resize(static_cast<std::size_t>(offsets_.back()));
+  auto place = candidates_.begin();
+  for (const std::int32_t node : rows_.node) place = std::ranges::copy(automaton_.tokens_of(node), place).out;
 }
 
 void BeamSearch::advance(std::span<const float> log_probabilities) {
@@ -142,15 +150,22 @@ void BeamSearch::advance_sequence(std::int32_t sequence, std::size_t first_row, 
   }
   sort_front(keys_, wanted);
 
-  const std::size_t next_first = next.token.size();
-  for (std::size_t rank = 0; rank < keys_.size() && next.token.size() - next_first < beams; ++rank) {
-    const std::size_t candidate = first + position_of(keys_[rank]);
+  chosen_.clear();
+  for (const std::uint64_t key : keys_) {
+    const std::size_t candidate = first + position_of(key);
     const auto above = std::upper_bound(offsets_.begin() + static_cast<std::ptrdiff_t>(first_row),
                                         offsets_.end(), static_cast<std::int64_t>(candidate));
     const auto row = static_cast<std::size_t>(above - offsets_.begin()) - 1;
-    const float sum = rows_.log_probability[row] + log_probabilities[candidate];
     const auto edge = static_cast<std::size_t>(automaton_.begin[static_cast<std::size_t>(rows_.node[row])]) +
                       candidate - static_cast<std::size_t>(offsets_[row]);
+    prefetch(&automaton_.target[edge]);
+    chosen_.push_back({candidate, row, edge});
+  }
+
+  const std::size_t next_first = next.token.size();
+  for (std::size_t rank = 0; rank < chosen_.size() && next.token.size() - next_first < beams; ++rank) {
+    const auto [candidate, row, edge] = chosen_[rank];
+    const float sum = rows_.log_probability[row] + log_probabilities[candidate];
     const std::int32_t target = automaton_.target[edge];
     if (target != TokenAutomaton::kFinal) {
       // Log-probabilities only fall: the best a beam may reach is its sum over the longest length.

@@ -68,6 +68,10 @@ class BeamSearch {
     std::vector<std::int32_t> parent;
   };
 
+  struct Chosen {
+    std::size_t candidate, row, edge;
+  };
+
   void list_candidates();
   void advance_sequence(std::int32_t sequence, std::size_t first_row, std::size_t last_row,
                         std::span<const float> log_probabilities, Rows& next);
@@ -85,6 +89,7 @@ class BeamSearch {
   std::vector<std::int64_t> offsets_;
   std::vector<TokenId> candidates_;
   std::vector<std::uint64_t> keys_;  ///< of one sequence: score (descending), then candidate
+  std::vector<Chosen> chosen_;       ///< what the best keys stand for
   std::vector<std::vector<Hypothesis>> kept_;
 };
 
