@@ -30,13 +30,14 @@ constexpr std::array<std::string_view, 2> kFixedOfRun = {"run.seed", "run.precis
 struct FirstUse {
   std::string_view key;
   SiitStage stage;
+  bool at_its_end = false;
 };
 /// What the first iteration of SIIT uses only from a later stage on.
 constexpr std::array<FirstUse, 6> kUsedLater = {{{"siit.align-epochs", SiitStage::kAlign},
                                                  {"siit.candidates", SiitStage::kRegenerate},
                                                  {"siit.strategy", SiitStage::kRegenerate},
                                                  {"siit.order", SiitStage::kRegenerate},
-                                                 {"siit.continue-from", SiitStage::kRegenerate},
+                                                 {"siit.continue-from", SiitStage::kRegenerate, true},
                                                  {"siit.finetune-epochs", SiitStage::kFinetune}}};
 
 struct StageLength {
@@ -53,10 +54,8 @@ bool not_used_yet(const std::string& key, const CheckpointState& state) {
   const auto use = std::ranges::find(kUsedLater, key, &FirstUse::key);
   const std::optional<SiitStage> now = stage_named(state.stage);
   if (use == kUsedLater.end() || !now || state.iteration > 1) return false;
-  // A regeneration in work has not come to what it ends with.
-  const bool regenerates = state.regenerated > 0 && key != "siit.continue-from";
-  const bool begun = state.position != TrainPosition{} || regenerates;
-  return *now < use->stage || (*now == use->stage && !begun);
+  const bool begun = state.position != TrainPosition{} || state.regenerated > 0;
+  return *now < use->stage || (*now == use->stage && (use->at_its_end || !begun));
 }
 
 /// A stage in work may get another length, unless its learning rate has followed the old one.

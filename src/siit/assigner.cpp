@@ -15,8 +15,6 @@ namespace {
 constexpr std::int32_t kInserted = -1;
 /// Items whose first table slot is fetched ahead of its use.
 constexpr std::size_t kAhead = 16;
-/// Single items are collected to chunks of so many.
-constexpr std::size_t kChunkItems = 4096;
 
 /// Which item holds an identifier. Open addressing; a slot is 32 bits of the hash and the item, and equality
 /// is decided by the tokens themselves.
@@ -57,20 +55,19 @@ std::uint64_t identifier_hash(std::span<const TokenId> tokens) {
   return hash;
 }
 
-void CandidateChunk::append(std::span<const Hypothesis> candidates) {
-  for (const Hypothesis& candidate : candidates) {
-    tokens.insert(tokens.end(), candidate.tokens.begin(), candidate.tokens.end());
-    token_begin.push_back(static_cast<std::uint32_t>(tokens.size()));
-  }
-  item_begin.push_back(static_cast<std::uint32_t>(token_begin.size() - 1));
-  confidence.push_back(candidates.empty() ? 0 : candidates.front().score);
-}
-
-void CandidateChunk::append_only(std::span<const TokenId> candidate, float score) {
+void CandidateChunk::add_candidate(std::span<const TokenId> candidate) {
   tokens.insert(tokens.end(), candidate.begin(), candidate.end());
   token_begin.push_back(static_cast<std::uint32_t>(tokens.size()));
+}
+
+void CandidateChunk::close_item(float score_of_first) {
   item_begin.push_back(static_cast<std::uint32_t>(token_begin.size() - 1));
-  confidence.push_back(score);
+  confidence.push_back(score_of_first);
+}
+
+void CandidateChunk::append(std::span<const Hypothesis> candidates) {
+  for (const Hypothesis& candidate : candidates) add_candidate(candidate.tokens);
+  close_item(candidates.empty() ? 0 : candidates.front().score);
 }
 
 struct IdentifierAssigner::Impl {
@@ -215,7 +212,7 @@ void IdentifierAssigner::add(CandidateChunk chunk) {
 
 void IdentifierAssigner::add(std::span<const Hypothesis> candidates) {
   impl_->pending.append(candidates);
-  if (impl_->pending.items() >= kChunkItems) impl_->take(std::exchange(impl_->pending, {}));
+  if (impl_->pending.items() >= CandidateChunk::kItems) impl_->take(std::exchange(impl_->pending, {}));
 }
 
 void IdentifierAssigner::visit_added(const std::function<void(const CandidateChunk&)>& visit) {
@@ -228,8 +225,9 @@ void IdentifierAssigner::visit_added(const std::function<void(const CandidateChu
   // Who overflowed got its first candidate, which an earlier item has: alone, it overflows again.
   CandidateChunk chunk;
   for (std::int64_t item = 0; item < impl.added; ++item) {
-    chunk.append_only(impl.result.of(static_cast<ItemId>(item)), /*score=*/0);
-    if (chunk.items() == kChunkItems) visit(std::exchange(chunk, {}));
+    chunk.add_candidate(impl.result.of(static_cast<ItemId>(item)));
+    chunk.close_item(/*score_of_first=*/0);
+    if (chunk.items() == CandidateChunk::kItems) visit(std::exchange(chunk, {}));
   }
   if (chunk.items() > 0) visit(chunk);
 }

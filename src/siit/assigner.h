@@ -24,6 +24,8 @@ struct AssignerOptions {
 /// The candidates of consecutive items, best first: item i of the chunk has the candidates
 /// [item_begin[i], item_begin[i+1]), candidate c the tokens [token_begin[c], token_begin[c+1]).
 struct CandidateChunk {
+  static constexpr std::size_t kItems = 4096;  ///< of a chunk where its maker may choose
+
   std::vector<std::uint32_t> item_begin{0};
   std::vector<std::uint32_t> token_begin{0};
   std::vector<TokenId> tokens;
@@ -33,9 +35,11 @@ struct CandidateChunk {
   [[nodiscard]] std::span<const TokenId> candidate(std::size_t c) const {
     return std::span(tokens).subspan(token_begin[c], token_begin[c + 1] - token_begin[c]);
   }
+  /// Of the item that close_item() ends.
+  void add_candidate(std::span<const TokenId> candidate);
+  void close_item(float score_of_first);
+  /// An item.
   void append(std::span<const Hypothesis> candidates);
-  /// An item with one candidate.
-  void append_only(std::span<const TokenId> candidate, float score);
 };
 
 /// What was assigned. Collision avoidance numbers are kept apart from the tokens.

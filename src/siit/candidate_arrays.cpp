@@ -12,8 +12,6 @@
 namespace genrec {
 namespace {
 
-constexpr std::size_t kItemsOfChunk = 4096;
-
 /// A one-dimensional array that is filled from front to back.
 template <typename T>
 class Filling {
@@ -107,13 +105,10 @@ void add_candidates(const WeightMap& arrays, std::int64_t items, IdentifierAssig
   CandidateChunk chunk;
   for (const std::int32_t count : counts) {
     for (const std::int32_t length : lengths.take(count)) {
-      const auto candidate = tokens.take(length);
-      chunk.tokens.insert(chunk.tokens.end(), candidate.begin(), candidate.end());
-      chunk.token_begin.push_back(static_cast<std::uint32_t>(chunk.tokens.size()));
+      chunk.add_candidate(tokens.take(length));
     }
-    chunk.item_begin.push_back(static_cast<std::uint32_t>(chunk.token_begin.size() - 1));
-    chunk.confidence.push_back(confidence.take(1).front());
-    if (chunk.items() == kItemsOfChunk) assigner.add(std::exchange(chunk, {}));
+    chunk.close_item(confidence.take(1).front());
+    if (chunk.items() == CandidateChunk::kItems) assigner.add(std::exchange(chunk, {}));
   }
   if (chunk.items() > 0) assigner.add(std::move(chunk));
   if (!lengths.is_over() || !tokens.is_over() || !confidence.is_over()) fail_to_fit();

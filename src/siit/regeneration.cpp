@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::size_t kChunkBytes = std::size_t{8} << 20;
 constexpr double kSecondsOfRound = 120;
-constexpr std::int64_t kFewestBlocks = 8, kMostBlocks = 1 << 20;  // of a worker
+constexpr std::int64_t kFewestBlocks = 8, kMostBlocks = 1 << 20;  // of a thread
 
 /// One item as 32-bit words: count, then length, score bits and tokens of each candidate.
 void append_record(std::span<const Hypothesis> candidates, std::vector<std::int32_t>& words) {

@@ -33,7 +33,7 @@ using CandidateSink = std::function<void(ItemId item, std::span<const Hypothesis
 /// Appends the item → identifier prompt of an item (end token and offset included).
 using PromptBuilder = std::function<void(ItemId item, PackedSequences& sources)>;
 
-/// How long a regeneration goes on until it can be saved: at first for 8 blocks of every worker of all ranks,
+/// How long a regeneration goes on until it can be saved: at first for 8 blocks of every thread of all ranks,
 /// then for as many as take two minutes. At a round's end all wait for the slowest, on the mean for half a
 /// block or more.
 class RoundLength {
@@ -46,7 +46,7 @@ class RoundLength {
 
  private:
   RegenerationOptions options_;
-  std::int64_t blocks_ = 8;  ///< of a worker
+  std::int64_t blocks_ = 8;  ///< of a thread
 };
 
 /// Beam-searches identifiers of items from their prompts. Blocks of items are dealt to the ranks in

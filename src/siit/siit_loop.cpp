@@ -208,9 +208,8 @@ void SiitLoop::collect_candidates(const AlignmentTask& task) {
   Stopwatch watch;
   const TokenAutomaton automaton = regeneration_automaton(tables_.front(), vocabulary_);
   const bool beam = context_.siit.strategy.starts_with("beam");
-  const bool gpu = aligned_->parameters().device().is_cuda();
-  const RegenerationOptions options{beam ? context_.siit.candidates : 1, context_.block,
-                                    gpu ? 1 : context_.threads, context_.score};
+  const RegenerationOptions options{beam ? context_.siit.candidates : 1, context_.block, context_.threads,
+                                    context_.score};
   const std::int64_t items = table().items(), ranks = context_.world.size();
 
   on_root(context_.world, [&] {
