@@ -1,5 +1,6 @@
 #include "nn/attention.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "nn/kernel_call.h"
@@ -23,6 +24,29 @@ std::vector<std::int64_t> probability_offsets(const AttentionSpec& spec) {
   return offsets;
 }
 
+/// f(sequence, head) for all of them, by the threads in equal shares of the work: the longest of a batch
+/// takes many times as long as the shortest. Work is the scores; to copy a row of q, k or v takes as long as
+/// some 8 of them.
+template <typename F>
+void for_each_head(const AttentionSpec& spec, F f) {
+  std::vector<std::int64_t> work{0};  // before each head of each sequence
+  for (std::int64_t s = 0; s < spec.queries->sequences(); ++s) {
+    const std::int64_t queries = spec.queries->length(s), keys = spec.keys->length(s);
+    for (std::int64_t head = 0; head < spec.heads; ++head) {
+      work.push_back(work.back() + queries * keys + 8 * (queries + keys));
+    }
+  }
+  const auto tasks = static_cast<std::int64_t>(work.size()) - 1;
+  const std::int64_t shares = std::clamp<std::int64_t>(tasks, 1, at::get_num_threads());
+  const auto first = [&](std::int64_t share) {
+    return std::ranges::lower_bound(work, work.back() * share / shares) - work.begin();
+  };
+  at::parallel_for(0, shares, 1, [&](std::int64_t begin, std::int64_t end) {
+    const std::int64_t last = end == shares ? tasks : first(end);
+    for (std::int64_t task = first(begin); task < last; ++task) f(task / spec.heads, task % spec.heads);
+  });
+}
+
 template <typename T>
 AttentionHead<T> head_of(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                          const AttentionSpec& spec, std::int64_t sequence, std::int64_t head) {
@@ -40,6 +64,7 @@ AttentionHead<T> head_of(const at::Tensor& q, const at::Tensor& k, const at::Ten
   h.keys = spec.keys->length(sequence);
   h.dim = dim;
   h.causal = spec.causal;
+  h.followed = head + 1 < spec.heads;
   h.bias = spec.bias.defined() ? elements<float>(spec.bias) + head * spec.bias.size(1) + spec.bias.size(1) / 2
                                : nullptr;
   h.dropout = spec.dropout.mask(query, head);
@@ -60,18 +85,14 @@ at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
     *probabilities = at::empty({offsets.back()}, q.options().dtype(at::kFloat));
   }
   by_precision(q, [&]<typename T>(T) {
-    at::parallel_for(0, spec.queries->sequences() * spec.heads, 4, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t task = begin; task < end; ++task) {
-        const std::int64_t sequence = task / spec.heads, head = task % spec.heads;
-        AttentionHead<T> h = head_of<T>(q, k, v, spec, sequence, head);
-        if (h.queries == 0) continue;
-        const auto s = static_cast<std::size_t>(sequence);
-        if (probabilities != nullptr) {
-          h.probabilities = elements<float>(*probabilities) + offsets[s] + head * h.queries * h.keys;
-        }
-        kernels<T>().attention(h, elements<T>(out) + spec.queries->offsets[s] * out.stride(0) + head * dim,
-                               out.stride(0));
+    for_each_head(spec, [&](std::int64_t sequence, std::int64_t head) {
+      AttentionHead<T> h = head_of<T>(q, k, v, spec, sequence, head);
+      const auto s = static_cast<std::size_t>(sequence);
+      if (probabilities != nullptr) {
+        h.probabilities = elements<float>(*probabilities) + offsets[s] + head * h.queries * h.keys;
       }
+      kernels<T>().attention(h, elements<T>(out) + spec.queries->offsets[s] * out.stride(0) + head * dim,
+                             out.stride(0));
     });
   });
   return out;
@@ -94,29 +115,26 @@ void attention_backward(const at::Tensor& q, const at::Tensor& k, const at::Tens
     partial = at::zeros({spec.queries->sequences(), spec.heads, distances}, q.options().dtype(at::kFloat));
   }
   by_precision(q, [&]<typename T>(T) {
-    at::parallel_for(0, spec.queries->sequences() * spec.heads, 4, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t task = begin; task < end; ++task) {
-        const std::int64_t sequence = task / spec.heads, head = task % spec.heads;
-        AttentionHead<T> h = head_of<T>(q, k, v, spec, sequence, head);
-        if (h.keys == 0) continue;
-        const auto s = static_cast<std::size_t>(sequence);
-        const std::int64_t query = spec.queries->offsets[s], key = spec.keys->offsets[s];
-        h.probabilities = elements<float>(probabilities) + offsets[s] + head * h.queries * h.keys;
-        const auto rows_of = [&](const at::Tensor& t, std::int64_t row) {
-          return elements<T>(t) + row * t.stride(0) + head * dim;
-        };
-        AttentionHeadGradient<T> g{};
-        g.dout = rows_of(dout, query);
-        g.dq = rows_of(gradients.dq, query);
-        g.dk = rows_of(gradients.dk, key);
-        g.dv = rows_of(gradients.dv, key);
-        g.lddo = dout.stride(0);
-        g.lddq = gradients.dq.stride(0);
-        g.lddk = gradients.dk.stride(0);
-        g.lddv = gradients.dv.stride(0);
-        g.dbias = biased ? elements<float>(partial) + task * distances + distances / 2 : nullptr;
-        kernels<T>().attention_backward(h, g);
-      }
+    for_each_head(spec, [&](std::int64_t sequence, std::int64_t head) {
+      AttentionHead<T> h = head_of<T>(q, k, v, spec, sequence, head);
+      const auto s = static_cast<std::size_t>(sequence);
+      const std::int64_t query = spec.queries->offsets[s], key = spec.keys->offsets[s];
+      h.probabilities = elements<float>(probabilities) + offsets[s] + head * h.queries * h.keys;
+      const auto rows_of = [&](const at::Tensor& t, std::int64_t row) {
+        return elements<T>(t) + row * t.stride(0) + head * dim;
+      };
+      AttentionHeadGradient<T> g{};
+      g.dout = rows_of(dout, query);
+      g.dq = rows_of(gradients.dq, query);
+      g.dk = rows_of(gradients.dk, key);
+      g.dv = rows_of(gradients.dv, key);
+      g.lddo = dout.stride(0);
+      g.lddq = gradients.dq.stride(0);
+      g.lddk = gradients.dk.stride(0);
+      g.lddv = gradients.dv.stride(0);
+      g.dbias = biased ? elements<float>(partial) + (sequence * spec.heads + head) * distances + distances / 2
+                       : nullptr;
+      kernels<T>().attention_backward(h, g);
     });
   });
   if (biased) gradients.dbias.add_(partial.sum(0));

@@ -12,24 +12,34 @@ GENREC_DECLARE_TABLES(isa_baseline)
 #if defined(__x86_64__)
 GENREC_DECLARE_TABLES(isa_avx2)
 GENREC_DECLARE_TABLES(isa_avx512)
+GENREC_DECLARE_TABLES(isa_avx512bf16)
 #endif
 
 namespace genrec {
 namespace {
 
-enum class Isa { kBaseline, kAvx2, kAvx512 };
+enum class Isa { kBaseline, kAvx2, kAvx512, kAvx512Bf16 };
+constexpr const char* kNames[] = {"baseline", "avx2", "avx512", "avx512bf16"};
+
+Isa best() {
+#if defined(__x86_64__)
+  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return Isa::kBaseline;
+  if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
+      !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl")) {
+    return Isa::kAvx2;
+  }
+  return __builtin_cpu_supports("avx512bf16") ? Isa::kAvx512Bf16 : Isa::kAvx512;
+#else
+  return Isa::kBaseline;
+#endif
+}
 
 Isa detect() {
-#if defined(__x86_64__)
   const char* asked = std::getenv("GENREC_ISA");
-  const auto is = [&](const char* name) { return asked != nullptr && std::strcmp(asked, name) == 0; };
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-  if (avx512 && !is("avx2") && !is("baseline")) return Isa::kAvx512;
-  if (avx2 && !is("baseline")) return Isa::kAvx2;
-#endif
-  return Isa::kBaseline;
+  for (int isa = 0; asked != nullptr && isa < static_cast<int>(best()); ++isa) {
+    if (std::strcmp(asked, kNames[isa]) == 0) return static_cast<Isa>(isa);
+  }
+  return best();
 }
 
 Isa chosen() {
@@ -42,8 +52,16 @@ Isa chosen() {
 template <>
 const Kernels<float>& kernels<float>() {
 #if defined(__x86_64__)
-  if (chosen() == Isa::kAvx512) return isa_avx512::float_table();
-  if (chosen() == Isa::kAvx2) return isa_avx2::float_table();
+  switch (chosen()) {
+    case Isa::kAvx512Bf16:
+      return isa_avx512bf16::float_table();
+    case Isa::kAvx512:
+      return isa_avx512::float_table();
+    case Isa::kAvx2:
+      return isa_avx2::float_table();
+    default:
+      break;
+  }
 #endif
   return isa_baseline::float_table();
 }
@@ -51,21 +69,22 @@ const Kernels<float>& kernels<float>() {
 template <>
 const Kernels<Bf16>& kernels<Bf16>() {
 #if defined(__x86_64__)
-  if (chosen() == Isa::kAvx512) return isa_avx512::bf16_table();
-  if (chosen() == Isa::kAvx2) return isa_avx2::bf16_table();
+  switch (chosen()) {
+    case Isa::kAvx512Bf16:
+      return isa_avx512bf16::bf16_table();
+    case Isa::kAvx512:
+      return isa_avx512::bf16_table();
+    case Isa::kAvx2:
+      return isa_avx2::bf16_table();
+    default:
+      break;
+  }
 #endif
   return isa_baseline::bf16_table();
 }
 
 const char* kernel_isa() {
-  switch (chosen()) {
-    case Isa::kAvx512:
-      return "avx512";
-    case Isa::kAvx2:
-      return "avx2";
-    default:
-      return "baseline";
-  }
+  return kNames[static_cast<int>(chosen())];
 }
 
 }  // namespace genrec

@@ -25,6 +25,7 @@ struct AttentionHead {
   std::int64_t ldq, ldk, ldv;
   std::int64_t queries, keys, dim;
   bool causal;
+  bool followed;        ///< the next head's numbers lie behind this one's in each row, and are needed next
   const float* bias;    ///< bias[key - query] added to the scores; may be null
   DropoutMask dropout;  ///< keys of the query tokens; the site tells heads apart
   float*
@@ -40,11 +41,11 @@ struct AttentionHeadGradient {
   float* dbias;  ///< dbias[key - query] +=; may be null
 };
 
-/// Floats of scratch that one AttentionHead call needs.
+/// Floats of scratch that one AttentionHead call needs: two of [queries, keys] and the factors of a product.
 constexpr std::int64_t attention_scratch(std::int64_t queries, std::int64_t keys, std::int64_t dim) {
   const std::int64_t d = (dim + 15) / 16 * 16;
   const std::int64_t q = (queries + 15) / 16 * 16, k = (keys + 15) / 16 * 16;
-  return 3 * q * d + 3 * k * d + 3 * q * k + 64;
+  return 2 * q * k + q * (k > d ? k : d) + (q > k ? q : k) * d;
 }
 
 /// The inner loops of the model on CPUs, compiled once for each instruction set. T is the precision of matrix
@@ -95,7 +96,7 @@ struct Kernels {
 /// The fastest table that this processor runs (GENREC_ISA=baseline|avx2|avx512 in the environment lowers it).
 template <typename T>
 const Kernels<T>& kernels();
-/// "baseline", "avx2" or "avx512".
+/// "baseline", "avx2", "avx512" or "avx512bf16".
 const char* kernel_isa();
 
 }  // namespace genrec

@@ -26,6 +26,8 @@ void fill_rows(Kernels<T>& table);
 template <typename T>
 void fill_attention(Kernels<T>& table);
 template <typename T>
+void fill_attention_step(Kernels<T>& table);
+template <typename T>
 void fill_softmax(Kernels<T>& table);
 template <typename T>
 void fill_assignment(Kernels<T>& table);

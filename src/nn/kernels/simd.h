@@ -9,7 +9,10 @@
 
 #include "nn/kernels/kernels.h"
 
-#if defined(__AVX512F__)
+#if defined(__AVX512BF16__)
+#define GENREC_ISA isa_avx512bf16
+#define GENREC_LANES 16
+#elif defined(__AVX512F__)
 #define GENREC_ISA isa_avx512
 #define GENREC_LANES 16
 #elif defined(__AVX2__)
@@ -41,15 +44,57 @@ inline V load(const float* p) {
   __builtin_memcpy(&v, p, sizeof v);
   return v;
 }
+inline void store(float* p, V v) {
+  __builtin_memcpy(p, &v, sizeof v);
+}
+
+#if defined(__AVX512F__)
+inline V widened(__m256i halves) {  // GCC's own conversion goes by halves
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
+}
 inline V load(const Bf16* p) {
-#if defined(__AVX512F__)  // GCC's own conversion goes by halves
-  return _mm512_castsi512_ps(
-      _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))), 16));
+  return widened(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+}
+/// A bit for each of the first `count` lanes, fewer than kLanes.
+inline __mmask16 lanes(std::int64_t count) {
+  return static_cast<__mmask16>((1U << count) - 1U);
+}
+inline V load(const float* p, std::int64_t count) {
+  return count >= kLanes ? load(p) : V(_mm512_maskz_loadu_ps(lanes(count), p));
+}
+inline V load(const Bf16* p, std::int64_t count) {
+  return count >= kLanes ? load(p) : widened(_mm256_maskz_loadu_epi16(lanes(count), p));
+}
+inline __m256i narrowed(V v) {  // round to nearest, ties to even; a NaN that arithmetic makes stays one
+#if defined(__AVX512BF16__)
+  return reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(v));
 #else
+  const U u = reinterpret_cast<U>(v);
+  return _mm512_cvtepi32_epi16(reinterpret_cast<__m512i>((u + 0x7fffu + ((u >> 16) & 1u)) >> 16));
+#endif
+}
+inline void store(Bf16* p, V v) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), narrowed(v));
+}
+inline void store(float* p, V v, std::int64_t count) {
+  if (count >= kLanes) {
+    store(p, v);
+  } else {
+    _mm512_mask_storeu_ps(p, lanes(count), v);
+  }
+}
+inline void store(Bf16* p, V v, std::int64_t count) {
+  if (count >= kLanes) {
+    store(p, v);
+  } else {
+    _mm256_mask_storeu_epi16(p, lanes(count), narrowed(v));
+  }
+}
+#else
+inline V load(const Bf16* p) {
   H h;
   __builtin_memcpy(&h, p, sizeof h);
   return reinterpret_cast<V>(__builtin_convertvector(h, U) << 16);
-#endif
 }
 template <typename T>
 inline V load(const T* p, std::int64_t count) {
@@ -58,19 +103,10 @@ inline V load(const T* p, std::int64_t count) {
   for (std::int64_t i = 0; i < count; ++i) part[i] = p[i];
   return load(part);
 }
-inline void store(float* p, V v) {
-  __builtin_memcpy(p, &v, sizeof v);
-}
-inline void store(Bf16* p, V v) {  // round to nearest, ties to even; values are finite
+inline void store(Bf16* p, V v) {  // round to nearest, ties to even; a NaN that arithmetic makes stays one
   const U u = reinterpret_cast<U>(v);
-  const U rounded = (u + 0x7fffu + ((u >> 16) & 1u)) >> 16;
-#if defined(__AVX512F__)
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
-                      _mm512_cvtepi32_epi16(reinterpret_cast<__m512i>(rounded)));
-#else
-  const H h = __builtin_convertvector(rounded, H);
+  const H h = __builtin_convertvector((u + 0x7fffu + ((u >> 16) & 1u)) >> 16, H);
   __builtin_memcpy(p, &h, sizeof h);
-#endif
 }
 template <typename T>
 inline void store(T* p, V v, std::int64_t count) {
@@ -82,6 +118,7 @@ inline void store(T* p, V v, std::int64_t count) {
   store(part, v);
   for (std::int64_t i = 0; i < count; ++i) p[i] = part[i];
 }
+#endif
 inline V maximum(V a, V b) {  // b where either is NaN
 #if defined(__AVX512F__)
   return _mm512_max_ps(a, b);
@@ -100,15 +137,24 @@ inline V minimum(V a, V b) {
   return a < b ? a : b;
 #endif
 }
-inline float sum(V v) {
-  float s = 0;
-  for (int i = 0; i < kLanes; ++i) s += v[i];
-  return s;
+/// Lane i of the result is lane i + By of v, round the end.
+template <int By>
+inline V rotated(V v) {
+  I from{};
+  for (int i = 0; i < kLanes; ++i) from[i] = (i + By) % static_cast<int>(kLanes);
+  return __builtin_shuffle(v, from);
 }
+template <int By = kLanes / 2>
+inline float sum(V v) {
+  v += rotated<By>(v);
+  if constexpr (By > 1) return sum<By / 2>(v);
+  return v[0];
+}
+template <int By = kLanes / 2>
 inline float largest(V v) {
-  float m = v[0];
-  for (int i = 1; i < kLanes; ++i) m = m > v[i] ? m : v[i];
-  return m;
+  v = maximum(v, rotated<By>(v));
+  if constexpr (By > 1) return largest<By / 2>(v);
+  return v[0];
 }
 /// Keeps the first `count` lanes, `other` elsewhere.
 inline V first(V v, std::int64_t count, float other) {

@@ -1,5 +1,9 @@
 #include <ATen/Parallel.h>
 
+#include <algorithm>
+#include <string>
+#include <vector>
+
 #include "nn/activation.h"
 #include "nn/embedding.h"
 #include "nn/kernels/kernels.h"
@@ -98,8 +102,10 @@ TEST(Kernels, TheTableIsTheOneAskedFor) {
   EXPECT_NE(kernels<float>().attention, nullptr);
   const char* asked = std::getenv("GENREC_ISA");
   if (asked == nullptr) return;
-  if (std::string(asked) == "avx2" && std::string(kernel_isa()) == "baseline") {
-    GTEST_SKIP() << "this processor has no AVX2";
+  const std::vector<std::string> widths{"baseline", "avx2", "avx512", "avx512bf16"};
+  ASSERT_NE(std::ranges::find(widths, asked), widths.end()) << asked;
+  if (std::ranges::find(widths, kernel_isa()) < std::ranges::find(widths, asked)) {
+    GTEST_SKIP() << "this processor has no " << asked;
   }
   EXPECT_STREQ(kernel_isa(), asked);
 }
