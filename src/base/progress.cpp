@@ -91,10 +91,12 @@ void Progress::finish() {
   active_ = false;
   if (mode_ == ProgressMode::kNone) return;
   clear_bar();
+  const std::int64_t done = done_ - first_;
+  if (done == 0 && first_ > 0) return;  // nothing was left
   const double seconds = clock_() - started_;
-  out_ << stage_ << ": " << done_ << ' ' << unit_ << " in " << duration_text(seconds);
-  if (seconds > 0)
-    out_ << ", " << rate_text(static_cast<double>(done_ - first_) / seconds) << ' ' << unit_ << "/s";
+  out_ << stage_ << ": " << done << ' ' << unit_ << " in " << duration_text(seconds);
+  if (seconds > 0) out_ << ", " << rate_text(static_cast<double>(done) / seconds) << ' ' << unit_ << "/s";
+  if (first_ > 0) out_ << ", " << done_ << " in all";
   if (!extra_.empty()) out_ << ", " << extra_;
   out_ << std::endl;
 }

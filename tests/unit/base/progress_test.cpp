@@ -67,6 +67,18 @@ TEST_F(ProgressTest, WorkOfAnEarlierRunCountsForNoRate) {
   now_ += 50;
   progress.update(950);
   EXPECT_EQ(taken(), "training: 950/1000 steps (95 %), 1.00 steps/s, left 50 s\n");
+  progress.finish();
+  EXPECT_EQ(taken(), "training: 50 steps in 50 s, 1.00 steps/s, 950 in all\n");
+}
+
+TEST_F(ProgressTest, NothingIsSaidWhereNothingWasLeft) {
+  auto progress = make(ProgressMode::kLine);
+  progress.start("training", 1000, "steps", 1000);
+  progress.finish();
+  EXPECT_EQ(taken(), "");
+  progress.start("regenerate", 0, "items");
+  progress.finish();
+  EXPECT_EQ(taken(), "regenerate: 0 items in 0 s\n");
 }
 
 TEST_F(ProgressTest, BarIsRedrawnAndWiped) {
