@@ -18,12 +18,28 @@ PROGRAM = Path(sys.argv[1]).resolve()
 PROJECT = Path(__file__).resolve().parents[2]
 SHARED = Path(os.environ.get("GENREC_SHARED", PROJECT.parent / "shared"))
 CONFIGS = sorted((PROJECT / "configs").glob("*.ini"))
+DATASETS = ("beauty", "instruments", "yelp")
+EXPECTED = {
+    "quickstart", "beauty_siit", "flan_t5_small_siit",
+    # LETTER's Table 1 and SIIT's Table 2
+    *(f"{row}_{dataset}" for dataset in DATASETS
+      for row in ("tiger", "letter", "cid", "tid", "sasrec", "lightgcn", "cid_flan", "sid_flan", "iid_flan", "tid_flan", "tiger_flan",
+                  "letter_flan", "cid_siit", "tiger_siit", "letter_siit")),
+    # LETTER's Table 2 and SIIT's Table 3: these go behind a file of the others
+    *(f"letter_row{row}" for row in range(4)), *(f"siit_{strategy}" for strategy in ("greedy", "greedy_ca", "beam")),
+}
 
 
 def command_of(config):
     """The command that the file's first lines name; siit, the program's default, where they name none."""
     named = re.search(rf"genrec_dist (\w+) --config configs/{config.name}", config.read_text())
     return named.group(1) if named else "siit"
+
+
+def bases_of(config):
+    """The files that this one goes behind, by its first lines."""
+    named = re.findall(rf"--config configs/(\w+\.ini) --config configs/{config.name}", config.read_text())
+    return [config.parent / name for name in named]
 
 
 def value(config, key):
@@ -41,33 +57,40 @@ def check_tokenizer(config):
             raise SystemExit(f"FAILED: {config.name}: {key} = {value(config, key)}, expected {expected}")
 
 
-def dry_run(config, *more):
-    arguments = [command_of(config), "--config", config, "--run.dry-run", "--run.dir", WORK / "dry", *more]
+def dry_run(config, *more, behind=None):
+    files = ["--config", config] if behind is None else ["--config", behind, "--config", config]
+    arguments = [command_of(behind or config), *files, "--run.dry-run", "--run.dir", WORK / "dry", *more]
     result = p.run(PROGRAM, arguments)
     p.expect_done(result, " ".join(map(str, arguments)))
     if "dataset" not in result.stdout or (WORK / "dry").exists():
         raise SystemExit(f"FAILED: {config.name}: a dry run says sizes and writes nothing\n{result.stdout}")
-    print("ok  ", config.name, *more[:2], flush=True)
+    print("ok  ", *(file.name for file in (behind, config) if file), *more[:2], flush=True)
     return result.stdout
 
 
 WORK = Path(tempfile.mkdtemp(prefix="genrec-configs-"))
 try:
-    if len(CONFIGS) < 40:
-        raise SystemExit(f"only {len(CONFIGS)} files in configs/: the published rows are missing")
+    names = {config.stem for config in CONFIGS}
+    if names != EXPECTED:
+        raise SystemExit(f"FAILED: configs/ lacks {sorted(EXPECTED - names)}, and has {sorted(names - EXPECTED)}, which the test does not know")
     vectors = WORK / "Synthetic.cf.h5"
     p.expect_done(p.run(PROGRAM, ["embed", "--sasrec.epochs", "1", "--run.dir", WORK / "embed", "--embed.output", vectors,
                                   "--run.progress", "none"]), "embed")
     for config in CONFIGS:
         check_tokenizer(config)
-        more = ["--text.spiece="]  # the one it names may not be here
-        if value(config, "method") == "letter":
-            more += ["--letter.cf", vectors]
-        if value(config, "method") == "index":  # the synthetic dataset has no identifiers of its own
-            more += ["--tokenizer.method", "cid"]
-        dry_run(config, *more)
+        bases = bases_of(config)
+        if config.stem.startswith(("letter_row", "siit_")) and not bases:
+            raise SystemExit(f"FAILED: {config.name} does not say which files it goes behind")
+        for base in bases or [None]:
+            more = ["--text.spiece="]  # the one it names may not be here
+            method = value(base or config, "method")
+            if method == "letter":
+                more += ["--letter.cf", vectors]
+            if method == "index":  # the synthetic dataset has no identifiers of its own
+                more += ["--tokenizer.method", "cid"]
+            dry_run(config, *more, behind=base)
 
-    for dataset, users in (("beauty", 22363), ("instruments", 24772), ("yelp", 30431)):
+    for dataset, users in zip(DATASETS, (22363, 24772, 30431)):
         folder = SHARED / "data" / dataset
         if not folder.is_dir():
             print(f"SKIPPED on real data: {folder} is not here (set GENREC_SHARED to the shared data folder)", flush=True)
