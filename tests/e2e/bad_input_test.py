@@ -96,6 +96,16 @@ def new_items_case(rows):
     return prepare
 
 
+def tokenized_before(*more, command=()):
+    """A call in the folder of a trained tokenizer, by default the same again; {folder} in `command` stands for its parent."""
+    def prepare(folder):
+        arguments = vectors_case(lambda good: good)(folder)
+        done = run(arguments, 1)
+        assert done.returncode == 0, done.stderr
+        return [*([part.replace("{folder}", str(folder)) for part in command] or arguments), *more]
+    return prepare
+
+
 def embedded_before(*more):
     """A call of embed in the folder of an earlier one."""
     def prepare(folder):
@@ -216,6 +226,10 @@ CASES = {
     "collaborative vectors of fewer items": (vectors_case(lambda rows: rows[:-3], cf=True), 65, ["spoilt.h5", "27 rows", "30 items"]),
     "collaborative vectors of another width": (vectors_case(lambda rows: [row[:3] for row in rows], cf=True), 65,
                                                ["spoilt.h5", "width 3", "tokenizer.dim = 4"]),
+    "codebooks of another width": (tokenized_before("--tokenizer.dim", "8"), 2, ["tokenizer.dim", "another run.dir"]),
+    "codebooks of another width than SASRec's": (tokenized_before(command=(
+        "embed", "--data.dir", "{folder}/data", "--run.dir", "{folder}/embed", "--sasrec.epochs", "1", "--embed.quantized",
+        "{folder}/run/checkpoints/tokenizer.h5")), 65, ["tokenizer.h5", "4 wide", "embed.width"]),
     "new items with nan": (new_items_case(with_row(good_rows(4), 2, [float("nan")] * 6)), 65, ["NaN", "row 2"]),
     "new items of another width": (new_items_case(good_rows(4, 5)), 65, ["encoder", "shape"]),
     "embed must go on from nothing": (arguments_case("embed", "--data.dir", "{data}", "--run.dir", "{run}", "--run.resume", "must"), 66,

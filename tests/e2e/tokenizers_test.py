@@ -97,6 +97,13 @@ try:
     expect(all(f"/tokenizer/codebooks/{level} [16, 32]" in text for level in range(3)) and "distinct identifiers" in text,
            "letter: codebooks and identifiers in the run folder")
     sha = p.summary(work / "letter")["identifiers_sha256"]
+    for method in ("tiger", "letter"):
+        more, folders = ["--letter.cf", vectors] if method == "letter" else [], [work / f"{method}-np{ranks}" for ranks in (1, 2)]
+        for ranks, folder in enumerate(folders, 1):
+            done(["tokenize", "--tokenizer.method", method, *more, *RQVAE, "--tokenizer.epochs", "20", "--run.dir", folder, *QUIET], ranks)
+        alone, shared = (json.loads((folder / "identifiers/iteration-0.index.json").read_text()) for folder in folders)
+        same = sum(alone[item] == shared[item] for item in alone) / len(alone)
+        expect(same > 0.95, f"{method}: on 2 ranks the identifiers of 1 but for ties ({same:.3f})")
     again = done(letter)
     expect("LSA made before" in again.stderr, "letter: goes on with the vectors that LSA made at first")
     expect("going on from" in again.stderr and p.summary(work / "letter")["identifiers_sha256"] == sha, "letter: a trained tokenizer is not trained again")
@@ -120,7 +127,8 @@ try:
            "letter: goes on with moved vectors")
     expect(refused([*letter, "--run.precision", "bf16"], 2, "run.precision = bf16"), "letter: and in the precision it was begun with")
     narrow_run = ["tokenize", "--tokenizer.method", "tiger", "--tokenizer.epochs", "20", "--run.precision", "bf16", *QUIET]
-    told, twice = done([*narrow_run, "--run.dir", work / "bf16"]), done([*narrow_run, "--run.dir", work / "bf16-again"])
+    told = done([*narrow_run, "--run.dir", work / "bf16"])
+    done([*narrow_run, "--run.dir", work / "bf16-again"])
     facts, other = p.summary(work / "bf16"), p.summary(work / "bf16-again")
     expect(facts["precision"] == "bf16" or "bf16" in told.stderr, "tiger: in bf16, or a warning where there are no such products")
     expect(facts["identifiers_sha256"] == other["identifiers_sha256"] and facts["collision_rate"] < 0.05, "tiger: in bf16 again the same identifiers")
@@ -207,10 +215,11 @@ try:
     expect(refused([*train, "--tokenizer.index", data / "other.index.json"], 2, "tokenizer.index"), "train: does not go on with others")
     done(["embed", "--data.dir", data, "--sasrec.epochs", "1", "--run.dir", work / "embed-x", *QUIET])
     expect("identifiers" not in json.loads((work / "embed-x/environment.json").read_text())["inputs"], "embed: does not list what it has not read")
-    for method in ("sid", "tid", "iid", "random", "tiger"):
+    trained = [*RQVAE, "--tokenizer.epochs", "5"]
+    options = {"tiger": trained, "letter": [*trained, "--letter.cf", vectors]}
+    for method in ("cid", "sid", "tid", "iid", "random", "tiger", "letter"):
         run = work / f"siit-{method}"
-        extra = [*RQVAE, "--tokenizer.epochs", "5"] if method == "tiger" else []
-        done([*SIIT, "--tokenizer.method", method, *extra, "--run.dir", run], 2 if method == "tid" else 1)
+        done([*SIIT, "--tokenizer.method", method, *options.get(method, []), "--run.dir", run], 2 if method in ("tid", "letter") else 1)
         summary = p.summary(run)
         expect(summary["iterations"][1]["collision_rate_final"] == 0, f"siit on {method}")
         test = json.loads(done(["evaluate", run]).stdout)["test"]

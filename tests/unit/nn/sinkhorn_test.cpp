@@ -65,7 +65,7 @@ TEST(Sinkhorn, EqualsScalingVectorsInLongDouble) {
   EXPECT_GT(test::difference(few, plan_by_scaling(distances, 0.05, 50)), 1e-6);
 }
 
-TEST(Sinkhorn, EveryCodeGetsTheSameShare) {
+TEST(AcceptanceCheck3, EveryCodeGetsTheSameShare) {
   const at::Tensor distances = test::normal({48, 16}, 2).square();
   for (const double epsilon : {0.003, 1.0}) {
     const at::Tensor plan = sinkhorn_plan(distances, {.epsilon = epsilon});
@@ -93,7 +93,7 @@ TEST(Sinkhorn, UncontestedRowsKeepTheirNearestCode) {
   EXPECT_EQ(integers(sinkhorn_codes(distances)), integers(distances.argmin(1)));
 }
 
-TEST(Sinkhorn, ASingleRowAndEqualRowsGetCodeZero) {
+TEST(AcceptanceCheck3, ASingleRowAndEqualRowsGetCodeZero) {
   for (const std::int64_t codes : {10, 256}) {
     for (const std::int64_t rows : {1, 2, 3, 5, 7, 65}) {
       at::Tensor row = test::normal({1, codes}, static_cast<std::uint64_t>(rows + codes)).square();

@@ -24,7 +24,7 @@ TEST(CodeClusters, BoundsAreLetters) {
   }
 }
 
-TEST(CodeClusters, SizesAreWithinTheBoundsAtEveryLevel) {
+TEST(AcceptanceCheck5, SizesAreWithinTheBoundsAtEveryLevel) {
   const at::Tensor labels = cluster_codes(test::normal({2, 256, 8}, 1), 10, 7);
   ASSERT_EQ(labels.sizes(), (std::vector<std::int64_t>{2, 256}));
   for (std::int64_t level = 0; level < 2; ++level) {
@@ -36,7 +36,7 @@ TEST(CodeClusters, SizesAreWithinTheBoundsAtEveryLevel) {
   EXPECT_TRUE(at::equal(labels, cluster_codes(test::normal({2, 256, 8}, 1), 10, 7)));
 }
 
-TEST(CodeClusters, PositivesAreOthersOfTheSameCluster) {
+TEST(AcceptanceCheck5, PositivesAreOthersOfTheSameCluster) {
   const at::Tensor labels = cluster_codes(test::normal({3, 40, 6}, 2), 5, 7);
   const CodeClusters clusters(labels, at::kCPU);
   auto generator = at::detail::createCPUGenerator(3);
