@@ -20,11 +20,13 @@ constexpr std::int64_t kFewRows = 8;  // fewer are padded: see linear_layer()
 struct Blocks {
   explicit Blocks(std::int64_t all) : vocabulary(all) {
     constexpr std::int64_t kTokens = 1024, kEven = 8;  // a multiple of 8 blocks shares out evenly
-    const std::int64_t wanted = std::max<std::int64_t>(1, all / kTokens);
-    const std::int64_t number = wanted < kEven ? wanted : wanted / kEven * kEven;
-    tokens = (all + number - 1) / number;
-    tokens = (tokens + 15) / 16 * 16;
-    count = (all + tokens - 1) / tokens;
+    const std::int64_t wanted = std::max<std::int64_t>(1, all / kTokens), step = wanted < kEven ? 1 : kEven;
+    for (std::int64_t number = wanted / step * step; number <= 2 * wanted; number += step) {
+      const std::int64_t whole = (all + number - 1) / number;
+      tokens = (whole + MatrixKernels::kPanel - 1) / MatrixKernels::kPanel * MatrixKernels::kPanel;
+      count = (all + tokens - 1) / tokens;
+      if (count == number) break;
+    }
   }
   [[nodiscard]] std::int64_t first(std::int64_t block) const { return block * tokens; }
   [[nodiscard]] std::int64_t width(std::int64_t block) const {
@@ -32,6 +34,9 @@ struct Blocks {
   }
   [[nodiscard]] at::Tensor rows_of(const at::Tensor& table, std::int64_t block) const {
     return table.narrow(0, first(block), width(block));
+  }
+  [[nodiscard]] Weight rows_of(const Weight& table, std::int64_t block) const {
+    return table.rows(first(block), width(block));
   }
 
   std::int64_t vocabulary, tokens = 0, count = 0;
@@ -85,7 +90,7 @@ void set_at(const at::Tensor& tile, std::int64_t i, float value) {
 /// Loss of a chunk of rows; with `dhidden` also the gradients.
 class Chunk {
  public:
-  Chunk(const at::Tensor& hidden, const at::Tensor& weight, std::span<const TokenId> targets, double tau)
+  Chunk(const at::Tensor& hidden, const Weight& weight, std::span<const TokenId> targets, double tau)
       : hidden_(hidden),
         weight_(weight),
         targets_(targets),
@@ -98,14 +103,15 @@ class Chunk {
   /// `logits`: memory for the tiles of all blocks, kept for gradients(); without it one tile a thread is
   /// enough.
   double loss(at::Tensor* logits) {
+    pack_for(hidden_, weight_);
     at::parallel_for(0, blocks_.count, 1, [&](std::int64_t begin, std::int64_t end) {
       at::Tensor own;
       if (logits == nullptr) own = at::empty({rows_ * blocks_.tokens}, hidden_.options());
       for (std::int64_t block = begin; block < end; ++block) {
-        at::Tensor tile = logits != nullptr
-                              ? tile_of(*logits, block)
-                              : own.narrow(0, 0, rows_ * blocks_.width(block)).view({rows_, -1});
-        at::mm_out(tile, hidden_, blocks_.rows_of(weight_, block).t());
+        const at::Tensor tile = logits != nullptr
+                                    ? tile_of(*logits, block)
+                                    : own.narrow(0, 0, rows_ * blocks_.width(block)).view({rows_, -1});
+        linear_layer_into(tile, hidden_, blocks_.rows_of(weight_, block));
         collect(tile, block);
       }
     });
@@ -123,9 +129,9 @@ class Chunk {
     at::Tensor parts = at::empty({blocks_.count, rows_, hidden_.size(1)}, hidden_.options());
     at::parallel_for(0, blocks_.count, 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t block = begin; block < end; ++block) {
-        at::Tensor tile = tile_of(logits, block), part = parts.select(0, block);
+        const at::Tensor tile = tile_of(logits, block), part = parts.select(0, block);
         to_gradient(tile, block);
-        at::mm_out(part, tile, blocks_.rows_of(weight_, block));
+        linear_input_gradient_into(part, tile, blocks_.rows_of(weight_, block));
         add_weight_gradient(blocks_.rows_of(dweight, block), tile, hidden_);
       }
     });
@@ -164,7 +170,8 @@ class Chunk {
     });
   }
 
-  at::Tensor hidden_, weight_;
+  at::Tensor hidden_;
+  Weight weight_;
   std::span<const TokenId> targets_;
   std::int64_t rows_;
   Blocks blocks_;
@@ -175,7 +182,7 @@ class Chunk {
 
 }  // namespace
 
-at::Tensor cross_entropy(const at::Tensor& hidden, const at::Tensor& weight, std::span<const TokenId> targets,
+at::Tensor cross_entropy(const at::Tensor& hidden, const Weight& weight, std::span<const TokenId> targets,
                          double tau, at::Tensor* dhidden, const at::Tensor& dweight) {
   if (!uses_kernels(hidden)) return cross_entropy_composite(hidden, weight, targets, tau, dhidden, dweight);
   const std::int64_t rows = hidden.size(0), vocabulary = weight.size(0);
@@ -195,9 +202,8 @@ at::Tensor cross_entropy(const at::Tensor& hidden, const at::Tensor& weight, std
   return at::scalar_tensor(total, at::kDouble);
 }
 
-void log_probabilities(const at::Tensor& hidden, const at::Tensor& weight,
-                       std::span<const std::int64_t> offsets, std::span<const TokenId> candidates,
-                       std::span<float> out) {
+void log_probabilities(const at::Tensor& hidden, const Weight& weight, std::span<const std::int64_t> offsets,
+                       std::span<const TokenId> candidates, std::span<float> out) {
   if (!uses_kernels(hidden)) return log_probabilities_composite(hidden, weight, offsets, candidates, out);
   const std::int64_t rows = hidden.size(0);
   const Blocks blocks(weight.size(0));
@@ -205,12 +211,13 @@ void log_probabilities(const at::Tensor& hidden, const at::Tensor& weight,
     const std::int64_t count = std::min(kRows, rows - begin);
     const at::Tensor h = with_rows(hidden.narrow(0, begin, count), kFewRows);
     RowSums sums(blocks.count, count);
+    pack_for(h, weight);
     at::parallel_for(0, blocks.count, 1, [&](std::int64_t first_block, std::int64_t last_block) {
       at::Tensor memory = at::empty({h.size(0) * blocks.tokens}, hidden.options());
       for (std::int64_t block = first_block; block < last_block; ++block) {
         const std::int64_t first = blocks.first(block), width = blocks.width(block);
-        at::Tensor tile = memory.narrow(0, 0, h.size(0) * width).view({h.size(0), width});
-        at::mm_out(tile, h, blocks.rows_of(weight, block).t());
+        const at::Tensor tile = memory.narrow(0, 0, h.size(0) * width).view({h.size(0), width});
+        linear_layer_into(tile, h, blocks.rows_of(weight, block));
         by_precision(tile, [&]<typename T>(T) {
           for (std::int64_t row = 0; row < count; ++row) {
             sums.add(block, row, elements<T>(tile) + row * width, width, 1);

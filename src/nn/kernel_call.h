@@ -32,4 +32,14 @@ void parallel_rows(std::int64_t rows, std::int64_t columns, F f) {
   at::parallel_for(0, rows, grain, [&](std::int64_t begin, std::int64_t end) { f(begin, end - begin); });
 }
 
+/// f(first, count) over pieces of [0, n), all but the last a multiple of `step` long; pieces of less than
+/// about a million operations are not worth a thread's start.
+template <typename F>
+void parallel_steps(std::int64_t n, std::int64_t step, std::int64_t operations_of_step, F f) {
+  const std::int64_t grain = 1 + 1'000'000 / std::max<std::int64_t>(1, operations_of_step);
+  at::parallel_for(0, (n + step - 1) / step, grain, [&](std::int64_t begin, std::int64_t end) {
+    f(begin * step, std::min(end * step, n) - begin * step);
+  });
+}
+
 }  // namespace genrec

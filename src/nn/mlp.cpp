@@ -67,7 +67,7 @@ at::Tensor Mlp::run(const at::Tensor& x, const MlpDropout& dropout, Pass& pass) 
   for (std::size_t layer = 0;; ++layer) {
     pass.inputs.push_back(y);
     pass.dropouts.push_back(mask);
-    y = at::linear(y, store_.compute(weights_[layer]), store_.compute(biases_[layer]));
+    y = linear_layer(y, store_.compute(weights_[layer]), store_.compute(biases_[layer]));
     if (layer + 1 == layers()) return y.to(at::kFloat);
     mask = dropout_of(layer + 1);
     relu_dropout(y, mask);

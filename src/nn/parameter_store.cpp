@@ -37,6 +37,7 @@ std::size_t ParameterStore::add_stacked(const std::vector<std::string>& names,
   total_ = aligned(total_);
   const std::size_t first = entries_.size();
   for (const std::string& name : names) append(name, shape, true);
+  stacks_[{first, names.size()}] = Weight();
   return first;
 }
 
@@ -47,7 +48,10 @@ void ParameterStore::allocate() {
   if (precision_ == Precision::kBFloat16) flat_computes_ = at::zeros({total_}, options.dtype(at::kBFloat16));
   for (const Entry& entry : entries_) {
     values_.push_back(view_of(flat_values_, entry));
-    computes_.push_back(flat_computes_.defined() ? view_of(flat_computes_, entry) : values_.back());
+    computes_.emplace_back(flat_computes_.defined() ? view_of(flat_computes_, entry) : values_.back());
+  }
+  for (auto& [key, weight] : stacks_) {
+    weight = stack(flat_computes_.defined() ? flat_computes_ : flat_values_, key.first, key.second);
   }
 }
 
@@ -79,16 +83,26 @@ at::Tensor ParameterStore::stack(const at::Tensor& flat, std::size_t first, std:
   return flat.narrow(0, top.offset, top.count * static_cast<std::int64_t>(n)).view({-1, top.shape[1]});
 }
 
-at::Tensor ParameterStore::stacked_compute(std::size_t first, std::size_t n) const {
-  return stack(flat_computes_.defined() ? flat_computes_ : flat_values_, first, n);
+const Weight& ParameterStore::stacked_compute(std::size_t first, std::size_t n) const {
+  return n == 1 ? computes_[first] : stacks_.at({first, n});
 }
 
 at::Tensor ParameterStore::stacked_gradient(std::size_t first, std::size_t n) {
   return stack(flat_gradients(), first, n);
 }
 
+at::Tensor ParameterStore::flat_computes() {
+  forget_panels();
+  return flat_computes_;
+}
+
 void ParameterStore::refresh_compute() {
-  if (flat_computes_.defined()) flat_computes_.copy_(flat_values_);
+  if (flat_computes_.defined()) flat_computes().copy_(flat_values_);
+}
+
+void ParameterStore::forget_panels() {
+  for (Weight& weight : computes_) weight.forget();
+  for (auto& [key, weight] : stacks_) weight.forget();
 }
 
 std::int64_t ParameterStore::parameter_count() const {

@@ -2,8 +2,12 @@
 #include <ATen/ATen.h>
 
 #include <cstdint>
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
+
+#include "nn/weight.h"
 
 namespace genrec {
 
@@ -35,18 +39,17 @@ class ParameterStore {
   [[nodiscard]] const std::vector<Entry>& entries() const { return entries_; }
   [[nodiscard]] std::size_t index(const std::string& name) const;  ///< throws Error for an unknown name
   [[nodiscard]] const at::Tensor& value(std::size_t i) const { return values_[i]; }  ///< f32 view
-  [[nodiscard]] const at::Tensor& compute(std::size_t i) const {
-    return computes_[i];
-  }                                                         ///< view in the products' precision
+  /// In the products' precision.
+  [[nodiscard]] const Weight& compute(std::size_t i) const { return computes_[i]; }
   [[nodiscard]] const at::Tensor& gradient(std::size_t i);  ///< f32 view
   /// The `n` stacked matrices from entry `first` on as one, [sum of rows, columns].
-  [[nodiscard]] at::Tensor stacked_compute(std::size_t first, std::size_t n) const;
+  [[nodiscard]] const Weight& stacked_compute(std::size_t first, std::size_t n) const;
   [[nodiscard]] at::Tensor stacked_gradient(std::size_t first, std::size_t n);
   [[nodiscard]] at::Tensor flat_values() const { return flat_values_; }
   [[nodiscard]] at::Tensor flat_gradients();
-  /// The flat bf16 copies, undefined in float32.
-  [[nodiscard]] at::Tensor flat_computes() const { return flat_computes_; }
-  /// After values changed: renews the copies that products read (nothing to do in float32).
+  /// The flat bf16 copies, to be written; undefined in float32.
+  [[nodiscard]] at::Tensor flat_computes();
+  /// After values changed: renews the copies that products read.
   void refresh_compute();
   [[nodiscard]] at::Device device() const { return device_; }
   [[nodiscard]] Precision precision() const { return precision_; }
@@ -55,6 +58,7 @@ class ParameterStore {
 
  private:
   void make_gradients();
+  void forget_panels();
   std::size_t append(std::string name, std::vector<std::int64_t> shape, bool decays);
   [[nodiscard]] at::Tensor stack(const at::Tensor& flat, std::size_t first, std::size_t n) const;
 
@@ -63,7 +67,9 @@ class ParameterStore {
   std::vector<Entry> entries_;
   std::int64_t total_ = 0;
   at::Tensor flat_values_, flat_gradients_, flat_computes_;
-  std::vector<at::Tensor> values_, computes_, gradients_;
+  std::vector<at::Tensor> values_, gradients_;
+  std::vector<Weight> computes_;
+  std::map<std::pair<std::size_t, std::size_t>, Weight> stacks_;  ///< by first entry and number
 };
 
 }  // namespace genrec

@@ -3,15 +3,24 @@
 
 #include <cstdint>
 
+#include "nn/weight.h"
+
 namespace genrec {
 
 /// y [n, out] = x [n, in] w^T, w [out, in]: a linear layer without bias, in the precision of x and w. On the
-/// CPU few rows are padded with zeros.
-[[nodiscard]] at::Tensor linear_layer(const at::Tensor& x, const at::Tensor& w);
+/// CPU few rows are padded with zeros where the library's products need it.
+[[nodiscard]] at::Tensor linear_layer(const at::Tensor& x, const Weight& w);
+/// x w^T + bias; bias [out] in the precision of w.
+[[nodiscard]] at::Tensor linear_layer(const at::Tensor& x, const Weight& w, const at::Tensor& bias);
+/// The same into memory that is there; n is 8 a thread or more, lest a row depend on their number.
+void linear_layer_into(const at::Tensor& y, const at::Tensor& x, const Weight& w);
+/// Packs w as linear_layer(x, w) would, before several threads call it.
+void pack_for(const at::Tensor& x, const Weight& w);
 /// x with rows of zeros up to `rows`; x itself when it has as many.
 [[nodiscard]] at::Tensor with_rows(const at::Tensor& x, std::int64_t rows);
 /// dx [n, in] = dy w.
 [[nodiscard]] at::Tensor linear_input_gradient(const at::Tensor& dy, const at::Tensor& w);
+void linear_input_gradient_into(const at::Tensor& dx, const at::Tensor& dy, const at::Tensor& w);
 /// total [n, in] float32 += dy w.
 void add_linear_input_gradient(const at::Tensor& total, const at::Tensor& dy, const at::Tensor& w);
 /// dw [out, in] float32 += dy^T x.

@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "nn/kernels/kernels.h"
+#include "nn/kernels/matrix.h"
 
 #define GENREC_DECLARE_TABLES(isa)     \
   namespace genrec::isa {              \
@@ -13,6 +14,9 @@ GENREC_DECLARE_TABLES(isa_baseline)
 GENREC_DECLARE_TABLES(isa_avx2)
 GENREC_DECLARE_TABLES(isa_avx512)
 GENREC_DECLARE_TABLES(isa_avx512bf16)
+namespace genrec::isa_avx512bf16 {
+const MatrixKernels& matrix_table();
+}
 #endif
 
 namespace genrec {
@@ -81,6 +85,14 @@ const Kernels<Bf16>& kernels<Bf16>() {
   }
 #endif
   return isa_baseline::bf16_table();
+}
+
+const MatrixKernels* matrix_kernels() {
+#if defined(__x86_64__)
+  static const bool amx = __builtin_cpu_supports("amx-bf16");
+  if (chosen() == Isa::kAvx512Bf16 && !amx) return &isa_avx512bf16::matrix_table();
+#endif
+  return nullptr;
 }
 
 const char* kernel_isa() {

@@ -1,0 +1,178 @@
+#include "nn/products.h"
+
+#include <ATen/Parallel.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <tuple>
+#include <utility>
+
+#include "nn/kernels/matrix.h"
+#include "nn/parameter_store.h"
+#include "unit/nn/random_tensors.h"
+
+namespace genrec {
+namespace {
+
+using Shape = std::tuple<std::int64_t, std::int64_t, std::int64_t>;  // rows, out, in
+
+/// A [rows, columns] view of rows `margin` elements longer; NaN around it.
+at::Tensor framed(const at::Tensor& values, at::ScalarType type, std::int64_t margin) {
+  const std::int64_t rows = values.size(0), columns = values.size(1);
+  at::Tensor around =
+      at::full({rows + 2, columns + 2 * margin}, std::numeric_limits<double>::quiet_NaN(), type);
+  at::Tensor inner = around.narrow(0, 1, rows).narrow(1, margin, columns);
+  inner.copy_(values);
+  return inner;
+}
+
+/// Whether every element outside the view that framed() made is still NaN.
+bool frame_is_whole(const at::Tensor& inner) {
+  const std::int64_t width = inner.stride(0);
+  const at::Tensor around = inner.as_strided({inner.size(0) + 2, width}, {width, 1}, 0).isnan();
+  return around.sum().item<std::int64_t>() - inner.isnan().sum().item<std::int64_t>() ==
+         around.numel() - inner.numel();
+}
+
+class Products : public testing::TestWithParam<std::tuple<at::ScalarType, Shape>> {
+ protected:
+  void SetUp() override {
+    type = std::get<0>(GetParam());
+    const auto [n, out, in] = std::get<1>(GetParam());
+    x = framed(test::normal({n, in}, 1), type, 2);
+    w = framed(test::normal({out, in}, 2), type, 4);
+    dy = framed(test::normal({n, out}, 3), type, 6);
+  }
+  /// |got - a b| against `bound` of the sum of |a| |b|, and of the result where that is rounded.
+  void expect_product(const at::Tensor& got, const at::Tensor& a, const at::Tensor& b,
+                      const at::Tensor& before = {}) {
+    const at::Tensor wide_a = a.to(at::kDouble), wide_b = b.to(at::kDouble);
+    at::Tensor exact = at::mm(wide_a, wide_b);
+    if (before.defined()) exact = exact + before.to(at::kDouble);
+    at::Tensor allowed = at::mm(wide_a.abs(), wide_b.abs()) * 2e-6 + 1e-6;
+    // Without kernels (and these need an even sum) a product of bfloat16 is rounded before it is added.
+    const bool rounded = got.scalar_type() == at::kBFloat16 ||
+                         (type == at::kBFloat16 && (matrix_kernels() == nullptr || a.size(1) % 2 != 0));
+    if (rounded) allowed = allowed + (exact.abs() + 8) * std::ldexp(1.0, -8);
+    ASSERT_EQ(got.sizes(), exact.sizes());
+    EXPECT_LE(((got.to(at::kDouble) - exact).abs() / allowed).max().item<double>(), 1);
+  }
+
+  at::ScalarType type = at::kFloat;
+  at::Tensor x, w, dy;
+};
+
+TEST_P(Products, LinearLayer) {
+  expect_product(linear_layer(x, w), x, w.t());
+}
+
+TEST_P(Products, LinearLayerWithBias) {
+  const at::Tensor bias = test::normal({w.size(0)}, 7).to(type);
+  expect_product(linear_layer(x, w, bias), x, w.t(), bias.expand({x.size(0), -1}));
+}
+
+TEST_P(Products, InputGradient) {
+  expect_product(linear_input_gradient(dy, w), dy, w);
+}
+
+TEST_P(Products, SumsAreAddedToWhatIsThere) {
+  const at::Tensor total = framed(test::normal({x.size(0), x.size(1)}, 4), at::kFloat, 2),
+                   before = total.clone();
+  add_linear_input_gradient(total, dy, w);
+  expect_product(total, dy, w, before);
+  EXPECT_TRUE(frame_is_whole(total));
+  const at::Tensor dw = framed(test::normal({w.size(0), w.size(1)}, 5), at::kFloat, 3),
+                   dw_before = dw.clone();
+  add_weight_gradient(dw, dy, x);
+  expect_product(dw, dy.t(), x, dw_before);
+  EXPECT_TRUE(frame_is_whole(dw));
+}
+
+TEST_P(Products, NothingAroundAResultIsWritten) {
+  const at::Tensor y = framed(dy, type, 5), dx = framed(x, type, 3);
+  linear_layer_into(y, x, w);
+  linear_input_gradient_into(dx, dy, w);
+  EXPECT_TRUE(frame_is_whole(y) && frame_is_whole(dx));
+  expect_product(y, x, w.t());
+  expect_product(dx, dy, w);
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, Products,
+                         testing::Combine(testing::Values(at::kFloat, at::kBFloat16),
+                                          testing::Values(Shape{1, 1, 2}, Shape{5, 17, 6}, Shape{6, 64, 16},
+                                                          Shape{97, 65, 34}, Shape{203, 130, 64},
+                                                          Shape{40, 200, 128}, Shape{1029, 32, 48},
+                                                          Shape{300, 7, 9}, Shape{31, 969, 10})));
+
+TEST(ProductsOfRows, DependOnThatRowAlone) {
+  const int threads = at::get_num_threads();
+  for (const auto type : {at::kFloat, at::kBFloat16}) {
+    const at::Tensor x = test::normal({150, 32}, 1).to(type), w = test::normal({170, 32}, 2).to(type);
+    at::Tensor spoilt = x.clone();
+    spoilt.select(0, 80).fill_(std::numeric_limits<float>::quiet_NaN());
+    const at::Tensor y = linear_layer(x, w), after = linear_layer(spoilt, w);
+    EXPECT_TRUE(after.select(0, 80).isnan().all().item<bool>());
+    EXPECT_TRUE(at::equal(after.narrow(0, 0, 80), y.narrow(0, 0, 80)));
+    EXPECT_TRUE(at::equal(after.narrow(0, 81, 69), y.narrow(0, 81, 69)));
+    if (type == at::kFloat) continue;  // MKL's own affair
+    for (const int number : {1, 2, 3}) {
+      at::set_num_threads(number);
+      for (const std::int64_t rows : {1, 11, 24, 150}) {
+        EXPECT_TRUE(at::equal(linear_layer(x.narrow(0, 0, rows), w), y.narrow(0, 0, rows)))
+            << rows << " rows, " << number;
+      }
+    }
+    at::set_num_threads(threads);
+  }
+}
+
+TEST(Weights, PartsAreThePartsOfTheWhole) {
+  const at::Tensor x = test::normal({60, 32}, 1).to(at::kBFloat16);
+  const Weight whole(test::normal({200, 32}, 2).to(at::kBFloat16));
+  const at::Tensor before = linear_layer(x, whole.rows(64, 100)), y = linear_layer(x, whole);
+  EXPECT_TRUE(at::equal(before, y.narrow(1, 64, 100)));
+  for (const auto& [first, count] :
+       {std::pair{0, 70}, std::pair{64, 100}, std::pair{128, 72}, std::pair{33, 40}}) {
+    EXPECT_TRUE(at::equal(linear_layer(x, whole.rows(first, count)), y.narrow(1, first, count))) << first;
+  }
+}
+
+TEST(Weights, OfAParameterStoreAreThoseOfNow) {
+  ParameterStore store(at::kCPU, Precision::kBFloat16);
+  const std::size_t one = store.add("one", {40, 32}, true), stack = store.add_stacked({"a", "b"}, {24, 32});
+  store.allocate();
+  const at::Tensor x = test::normal({60, 32}, 1).to(at::kBFloat16);
+  for (const std::uint64_t seed : {2, 3}) {
+    store.flat_values().copy_(test::normal({store.flat_values().numel()}, seed));
+    if (seed == 2) {
+      store.refresh_compute();
+    } else {
+      store.flat_computes().copy_(store.flat_values());  // as the optimiser does
+    }
+    for (const Weight& weight : {store.compute(one), store.stacked_compute(stack, 2)}) {
+      const at::Tensor& plain = weight;
+      EXPECT_TRUE(at::equal(linear_layer(x, weight), linear_layer(x, plain))) << seed;
+    }
+  }
+}
+
+TEST(ProductsOfRows, WeightGradientsDoNotDependOnThreads) {
+  const int threads = at::get_num_threads();
+  const at::Tensor dy = test::normal({1100, 96}, 1).to(at::kBFloat16),
+                   x = test::normal({1100, 72}, 2).to(at::kBFloat16);
+  at::Tensor one;
+  for (const int number : {1, 2, 3}) {
+    at::set_num_threads(number);
+    const at::Tensor dw = at::zeros({96, 72}), across = at::zeros({72, 96});
+    add_weight_gradient(dw, dy, x);
+    add_weight_gradient(across, x, dy);
+    if (number == 1) one = dw;
+    EXPECT_TRUE(at::equal(dw, one)) << number << " threads";
+    EXPECT_LE((across.t() - one).abs().max().item<double>(), 0.5) << number << " threads";
+  }
+  at::set_num_threads(threads);
+}
+
+}  // namespace
+}  // namespace genrec
