@@ -10,6 +10,7 @@
 #include "app/rate_probe.h"
 #include "base/progress.h"
 #include "model/t5_cost.h"
+#include "nn/kernels/matrix.h"
 #include "siit/regeneration.h"
 
 namespace genrec {
@@ -69,6 +70,12 @@ double stage_samples(const TrainOptions& train, double samples, std::int64_t epo
   return train.max_steps > 0 ? std::min(all, most) : all;
 }
 
+/// Of a weight: its bf16 copy, and the packed one of the kernels.
+double copy_bytes(const Runtime& runtime) {
+  if (runtime.precision != Precision::kBFloat16) return 0;
+  return runtime.device.is_cpu() && matrix_kernels() != nullptr ? 4 : 2;
+}
+
 /// All that the costs of a job follow from.
 struct Job {
   const ProgramOptions& options;
@@ -77,7 +84,7 @@ struct Job {
   MeasuredRates measured;
   Scale scale;
   double identifier = 0;  ///< longest, tokens
-  double copy_bytes = 0;  ///< of a weight's bf16 copy
+  double copy_bytes = 0;  ///< of a weight
   bool is_siit = false;
 
   [[nodiscard]] StageWork training(const std::string& name, double samples, SequenceLengths lengths) const {
@@ -242,7 +249,7 @@ ExitCode dry_run(Session& session, const Workspace& workspace, const Runtime& ru
                 .measured = measure_rates(session, workspace, runtime, vocabulary, items),
                 .scale = scale_of({}, workspace),
                 .identifier = static_cast<double>(items.max_length()),
-                .copy_bytes = runtime.precision == Precision::kBFloat16 ? 2.0 : 0.0,
+                .copy_bytes = copy_bytes(runtime),
                 .is_siit = session.line.command.empty() || session.line.command == "siit"};
   if (!world.is_root()) return ExitCode::kDone;
   print_sizes(workspace, job);

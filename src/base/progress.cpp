@@ -92,7 +92,7 @@ void Progress::finish() {
   if (mode_ == ProgressMode::kNone) return;
   clear_bar();
   const std::int64_t done = done_ - first_;
-  if (done == 0 && first_ > 0) return;  // nothing was left
+  if (done == 0 && first_ > 0) return;  // nothing was left, or done
   const double seconds = clock_() - started_;
   out_ << stage_ << ": " << done << ' ' << unit_ << " in " << duration_text(seconds);
   if (seconds > 0) out_ << ", " << rate_text(static_cast<double>(done) / seconds) << ' ' << unit_ << "/s";

@@ -19,13 +19,20 @@ constexpr std::int64_t kFewRows = 8;  // fewer are padded: see linear_layer()
 /// changes no bit.
 struct Blocks {
   explicit Blocks(std::int64_t all) : vocabulary(all) {
-    constexpr std::int64_t kTokens = 1024, kEven = 8;  // a multiple of 8 blocks shares out evenly
+    // Blocks of whole panels, of about 1,024 tokens; a multiple of 8 blocks, if there is one, shares out
+    // evenly.
+    constexpr std::int64_t kTokens = 1024, kEven = 8;
     const std::int64_t wanted = std::max<std::int64_t>(1, all / kTokens), step = wanted < kEven ? 1 : kEven;
     for (std::int64_t number = wanted / step * step; number <= 2 * wanted; number += step) {
-      const std::int64_t whole = (all + number - 1) / number;
-      tokens = (whole + MatrixKernels::kPanel - 1) / MatrixKernels::kPanel * MatrixKernels::kPanel;
-      count = (all + tokens - 1) / tokens;
-      if (count == number) break;
+      const std::int64_t least = (all + number - 1) / number;
+      const std::int64_t whole =
+          (least + MatrixKernels::kPanel - 1) / MatrixKernels::kPanel * MatrixKernels::kPanel;
+      const std::int64_t blocks = (all + whole - 1) / whole;
+      if (count == 0 || blocks == number) {
+        tokens = whole;
+        count = blocks;
+      }
+      if (blocks == number) break;
     }
   }
   [[nodiscard]] std::int64_t first(std::int64_t block) const { return block * tokens; }

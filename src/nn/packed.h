@@ -85,7 +85,8 @@ class Dropout {
 
 /// True where the CPU kernels do the work; elsewhere (CUDA) ATen operations do.
 [[nodiscard]] bool uses_kernels(const at::Tensor& tensor);
-/// For tests: ATen operations on the CPU too, on every thread, while such an object lives.
+/// For tests: ATen operations on the CPU too, on every thread, while such an object lives; products in bf16
+/// are as ever.
 class ForceComposite {
  public:
   ForceComposite();

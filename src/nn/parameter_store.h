@@ -47,7 +47,7 @@ class ParameterStore {
   [[nodiscard]] at::Tensor stacked_gradient(std::size_t first, std::size_t n);
   [[nodiscard]] at::Tensor flat_values() const { return flat_values_; }
   [[nodiscard]] at::Tensor flat_gradients();
-  /// The flat bf16 copies, to be written; undefined in float32.
+  /// The flat bf16 copies, to be asked for each time they are written; undefined in float32.
   [[nodiscard]] at::Tensor flat_computes();
   /// After values changed: renews the copies that products read.
   void refresh_compute();

@@ -2,8 +2,6 @@
 
 #include <ATen/Parallel.h>
 
-#include <vector>
-
 #include "nn/kernel_call.h"
 #include "nn/kernels/matrix.h"
 
@@ -17,10 +15,13 @@ bool in_rows(const at::Tensor& matrix) {
   return matrix.stride(1) == 1;
 }
 
-/// The kernels, where they are there for these factors, and faster.
+bool fits(const at::Tensor& factor) {
+  return factor.is_cpu() && factor.scalar_type() == at::kBFloat16 && in_rows(factor);
+}
+
+/// The kernels, where there are any for these factors; a, too, must lie in rows.
 const MatrixKernels* kernels_for(const at::Tensor& a, const at::Tensor& b) {
-  const bool fit = a.is_cpu() && a.scalar_type() == at::kBFloat16 && in_rows(a) && in_rows(b);
-  return fit ? matrix_kernels() : nullptr;
+  return fits(a) && fits(b) ? matrix_kernels() : nullptr;
 }
 
 /// Sums over the columns of a run along pairs.
@@ -51,13 +52,22 @@ Packed packed_transposed(const MatrixKernels& with, const Weight& w) {
   return {w.panels(with), w.size(1), w.size(0)};
 }
 
-/// c = first + a b, or c += a b where c is float32. A row's result depends on that row alone.
+void check(const at::Tensor& c, at::ScalarType type, std::int64_t rows, std::int64_t columns) {
+  TORCH_CHECK(c.scalar_type() == type && in_rows(c) && c.size(0) == rows && c.size(1) == columns,
+              "no place for a product of ", rows, " x ", columns, ": ", c.sizes(), " ", c.scalar_type());
+}
+
+/// c = first + a b where c is bfloat16, c += a b where it is float32. A row's result depends on that row
+/// alone.
 void multiply(const MatrixKernels& with, const at::Tensor& c, const at::Tensor& a, const Packed& b,
               const at::Tensor& first = {}) {
+  const bool adds = c.scalar_type() == at::kFloat;
   const std::int64_t rows = a.size(0), lda = a.stride(0), ldc = c.stride(0);
+  TORCH_CHECK(a.size(1) == b.depth, "factors of ", a.size(1), " columns and ", b.depth, " rows");
+  check(c, adds ? at::kFloat : at::kBFloat16, rows, b.columns);
   const auto part = [&](std::int64_t row, std::int64_t count, std::int64_t column, std::int64_t width) {
     const Bf16* from = elements<Bf16>(a) + row * lda;
-    if (c.scalar_type() == at::kFloat) {
+    if (adds) {
       with.multiply_add(from, lda, count, b.depth, width, b.panel(column),
                         elements<float>(c) + row * ldc + column, ldc);
     } else {
@@ -84,20 +94,16 @@ void add_product(at::Tensor total, const at::Tensor& a, const at::Tensor& b) {
   }
 }
 
-/// Memory that a thread keeps.
-Bf16* scratch(std::int64_t count) {
-  thread_local std::vector<Bf16> memory;
-  if (static_cast<std::int64_t>(memory.size()) < count) memory.resize(static_cast<std::size_t>(count));
-  return memory.data();
-}
-
 /// c += a^T b; threads share the longer side of c.
 void outer_add(const MatrixKernels& with, const at::Tensor& c, const at::Tensor& a, const at::Tensor& b) {
   const std::int64_t depth = a.size(0), rows = a.size(1), columns = b.size(1);
+  TORCH_CHECK(b.size(0) == depth, "factors of ", depth, " and ", b.size(0), " rows");
+  check(c, at::kFloat, rows, columns);
   const auto part = [&](std::int64_t row, std::int64_t count, std::int64_t column, std::int64_t width) {
+    const at::Tensor scratch = at::empty({MatrixKernels::outer_scratch(width)}, a.options());
     with.outer_add(elements<Bf16>(a) + row, a.stride(0), elements<Bf16>(b) + column, b.stride(0), depth,
                    count, width, elements<float>(c) + row * c.stride(0) + column, c.stride(0),
-                   scratch(MatrixKernels::outer_scratch(width)));
+                   elements<Bf16>(scratch));
   };
   if (rows >= columns) {
     parallel_steps(rows, 2 * kTile, 4 * kTile * depth * columns,
@@ -144,6 +150,8 @@ void pack_for(const at::Tensor& x, const Weight& w) {
 
 void linear_layer_into(const at::Tensor& y, const at::Tensor& x, const Weight& w) {
   if (const MatrixKernels* with = kernels_for_rows(x, w)) {
+    TORCH_CHECK(y.scalar_type() == x.scalar_type(), "a product of ", x.scalar_type(), " into ",
+                y.scalar_type());
     multiply(*with, y, x, packed_transposed(*with, w));
     return;
   }
@@ -160,6 +168,8 @@ at::Tensor linear_input_gradient(const at::Tensor& dy, const at::Tensor& w) {
 
 void linear_input_gradient_into(const at::Tensor& dx, const at::Tensor& dy, const at::Tensor& w) {
   if (const MatrixKernels* with = kernels_for_rows(dy, w)) {
+    TORCH_CHECK(dx.scalar_type() == dy.scalar_type(), "a product of ", dy.scalar_type(), " into ",
+                dx.scalar_type());
     multiply(*with, dx, dy, packed(*with, w));
     return;
   }

@@ -12,9 +12,10 @@ namespace genrec {
 [[nodiscard]] at::Tensor linear_layer(const at::Tensor& x, const Weight& w);
 /// x w^T + bias; bias [out] in the precision of w.
 [[nodiscard]] at::Tensor linear_layer(const at::Tensor& x, const Weight& w, const at::Tensor& bias);
-/// The same into memory that is there; n is 8 a thread or more, lest a row depend on their number.
+/// y = x w^T into memory of the same precision. Few rows are not padded: without kernels of our own a row may
+/// depend on their number.
 void linear_layer_into(const at::Tensor& y, const at::Tensor& x, const Weight& w);
-/// Packs w as linear_layer(x, w) would, before several threads call it.
+/// Packs w as linear_layer(x, w) would, so that its parts (Weight::rows) share that.
 void pack_for(const at::Tensor& x, const Weight& w);
 /// x with rows of zeros up to `rows`; x itself when it has as many.
 [[nodiscard]] at::Tensor with_rows(const at::Tensor& x, std::int64_t rows);

@@ -21,7 +21,7 @@ struct MatrixKernels {
   void (*pack_transposed)(const Bf16* b, std::int64_t ld, std::int64_t depth, std::int64_t columns,
                           Bf16* packed);
   /// c [rows, columns] = first + a [rows, depth] packed; `first` [columns] is added to every row, and may be
-  /// null; the leading dimension of a is even.
+  /// null. The leading dimension of a is even here and in multiply_add.
   void (*multiply)(const Bf16* a, std::int64_t lda, std::int64_t rows, std::int64_t depth,
                    std::int64_t columns, const Bf16* packed, const float* first, Bf16* c, std::int64_t ldc);
   /// c += a packed
@@ -37,7 +37,7 @@ struct MatrixKernels {
   }
 };
 
-/// Null where a library's products are as fast: without AVX512-BF16, and with AMX.
+/// Null without AVX512-BF16, and with AMX, where a library's products are faster.
 const MatrixKernels* matrix_kernels();
 
 }  // namespace genrec

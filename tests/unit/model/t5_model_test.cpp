@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "nn/packed.h"
+#include "nn/precision.h"
 
 namespace genrec {
 namespace {
@@ -221,10 +222,13 @@ TEST_P(T5ModelTest, ForkedBeamsScoreAsTeacherForcingDoes) {
 INSTANTIATE_TEST_SUITE_P(Kinds, T5ModelTest, testing::Bool(),
                          [](const auto& kind) { return kind.param ? "GatedUntied" : "ReluTied"; });
 
-TEST(T5Model, ThreadsOfTheirOwnDecodeAsOneDoes) {
-  const auto model = make(false);
+class DecodingThreads : public testing::TestWithParam<Precision> {};
+
+TEST_P(DecodingThreads, EachDecodesAsOneAlone) {
+  const auto model = make(false, GetParam());
   const Seq2SeqBatch batch = batch_of({8, 13});
   const std::vector<float> alone = decode_with_forks(*model, batch.source);
+  model->parameters().refresh_compute();  // what products pack of the weights is packed anew
   std::vector<std::vector<float>> results(4);
   std::vector<std::thread> threads;
   for (auto& result : results) {
@@ -238,6 +242,10 @@ TEST(T5Model, ThreadsOfTheirOwnDecodeAsOneDoes) {
     for (std::size_t i = 0; i < alone.size(); ++i) EXPECT_NEAR(result[i], alone[i], 1e-6);
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Precisions, DecodingThreads,
+                         testing::Values(Precision::kFloat32, Precision::kBFloat16),
+                         [](const auto& kind) { return std::string(precision_name(kind.param)); });
 
 TEST(T5Model, InitialisationIsAFunctionOfTheSeed) {
   const auto one = make(true), same = make(true);

@@ -48,8 +48,9 @@ TEST(CrossEntropy, EqualsTheAtenOperations) {
 }
 
 TEST(CrossEntropy, Bfloat16IsCloseToFloat32) {
-  const at::Tensor hidden = test::normal({64, 32}, 1), weight = test::normal({500, 32}, 2) * 0.3;
-  const std::vector<TokenId> targets = some_targets(64, 500);
+  // Three blocks of the vocabulary, an odd last one, and two chunks of rows.
+  const at::Tensor hidden = test::normal({300, 32}, 1), weight = test::normal({3001, 32}, 2) * 0.3;
+  const std::vector<TokenId> targets = some_targets(300, 3001);
   const Loss wide = loss_of(hidden, weight, targets, 1);
   const Loss narrow = loss_of(hidden.to(at::kBFloat16), weight.to(at::kBFloat16), targets, 1);
   EXPECT_NEAR(narrow.sum, wide.sum, 5e-3 * wide.sum);
@@ -57,13 +58,22 @@ TEST(CrossEntropy, Bfloat16IsCloseToFloat32) {
   EXPECT_LT((narrow.dweight - wide.dweight).norm().item<double>() / wide.dweight.norm().item<double>(), 2e-2);
 }
 
-TEST(CrossEntropy, ThreadsDoNotChangeTheSum) {
-  const at::Tensor hidden = test::normal({40, 16}, 1), weight = test::normal({300, 16}, 2);
-  const std::vector<TokenId> targets = some_targets(40, 300);
-  at::set_num_threads(1);
-  const double one = sum_of(hidden, weight, targets, 1);
-  at::set_num_threads(2);
-  EXPECT_EQ(sum_of(hidden, weight, targets, 1), one);
+TEST(CrossEntropy, ThreadsChangeNothing) {
+  const int threads = at::get_num_threads();
+  for (const auto type : {at::kFloat, at::kBFloat16}) {
+    const at::Tensor hidden = test::normal({300, 16}, 1).to(type),
+                     weight = test::normal({3001, 16}, 2).to(type);
+    const std::vector<TokenId> targets = some_targets(300, 3001);
+    at::set_num_threads(1);
+    const Loss one = loss_of(hidden, weight, targets, 1);
+    for (const int number : {2, 3}) {
+      at::set_num_threads(number);
+      const Loss more = loss_of(hidden, weight, targets, 1);
+      EXPECT_EQ(more.sum, one.sum);
+      EXPECT_TRUE(at::equal(more.dhidden, one.dhidden) && at::equal(more.dweight, one.dweight)) << type;
+    }
+  }
+  at::set_num_threads(threads);
 }
 
 TEST(LogProbabilities, FewRowsScoreAsManyDo) {
@@ -72,10 +82,12 @@ TEST(LogProbabilities, FewRowsScoreAsManyDo) {
   for (std::int64_t row = 0; row <= 100; ++row) offsets.push_back(row);
   const std::vector<TokenId> candidates = some_targets(100, 3000);
   std::vector<float> all(100), some(100);
+  const int threads = at::get_num_threads();
   at::set_num_threads(2);
   log_probabilities(hidden, weight, offsets, candidates, all);
   at::set_num_threads(1);
   log_probabilities(hidden, weight, offsets, candidates, some);
+  at::set_num_threads(threads);
   EXPECT_EQ(all, some) << "threads";
   for (const std::size_t rows : {1, 2, 3, 7, 30}) {
     log_probabilities(hidden.narrow(0, 0, static_cast<std::int64_t>(rows)), weight,
