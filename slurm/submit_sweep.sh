@@ -3,7 +3,8 @@
 # takes over where and for whom the array runs: account, partition, quality of service, reservation, cluster.
 #
 #   slurm/submit_sweep.sh [-j AT_ONCE] TABLE.tsv [options of sbatch] [-- options of genrec_dist]
-#   slurm/submit_sweep.sh -j 4 configs/sweep_tau.tsv --time=04:00:00 -- --config configs/beauty_siit.ini
+#   slurm/submit_sweep.sh -j 4 configs/sweep_tau.tsv --time=04:00:00 -- --config configs/flan_t5_small_siit.ini \
+#     --model.weights FLAN_T5_SMALL --data.dir DATA
 #   GENREC_COMMAND=train slurm/submit_sweep.sh configs/sweep_letter.tsv -- --config configs/letter_beauty.ini
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
