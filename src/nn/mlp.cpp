@@ -114,8 +114,12 @@ at::Tensor Mlp::forward(const AutogradLeaves& leaves, const at::Tensor& x, const
   return MlpFunction::apply(x, leaves[weights_.front()], this, dropout);
 }
 
-at::Tensor Mlp::infer(const at::Tensor& x) const {
+at::Tensor Mlp::infer(const at::Tensor& x, Precision precision) const {
   const at::NoGradGuard no_gradients;
+  if (precision == Precision::kBFloat16) {
+    Pass pass;
+    return run(x, MlpDropout(), pass);
+  }
   at::Tensor y = x.contiguous();
   for (std::size_t layer = 0;; ++layer) {
     y = at::linear(y, store_.value(weights_[layer]), store_.value(biases_[layer]));

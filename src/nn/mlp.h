@@ -34,9 +34,9 @@ class Mlp {
   /// something to differentiate, also where x is data.
   [[nodiscard]] at::Tensor forward(const AutogradLeaves& leaves, const at::Tensor& x,
                                    const MlpDropout& dropout = {}) const;
-  /// The same without autograd and dropout, and in float32 whatever the store's precision: rows that differ by
-  /// little fall together in bf16.
-  [[nodiscard]] at::Tensor infer(const at::Tensor& x) const;
+  /// The same without autograd and dropout, and in float32 where nothing else is asked for, whatever the
+  /// store's precision: rows that differ by little fall together in bf16. bf16 needs a store of that precision.
+  [[nodiscard]] at::Tensor infer(const at::Tensor& x, Precision precision = Precision::kFloat32) const;
 
   [[nodiscard]] const std::vector<std::int64_t>& widths() const { return widths_; }
 

@@ -64,13 +64,13 @@ void RqvaeModel::initialise(std::uint64_t seed) {
   decoder_.initialise(seed);
 }
 
-EncodedRows RqvaeModel::encode(const at::Tensor& embeddings) const {
+EncodedRows RqvaeModel::encode(const at::Tensor& embeddings, Precision precision) const {
   const at::NoGradGuard no_gradients;
   const std::int64_t last = quantizer_.options().levels - 1;
   std::vector<at::Tensor> codes, residuals;
   EncodedRows all;
   for_each_block(embeddings, [&](const at::Tensor& block) {
-    const ResidualCodes found = quantizer_.encode(encoder_.infer(block));
+    const ResidualCodes found = quantizer_.encode(encoder_.infer(block, precision));
     codes.push_back(found.codes);
     residuals.push_back(found.residuals.select(0, last).clone());
     const at::Tensor norms = found.residuals.square().sum(2).sum(1, /*keepdim=*/false, at::kDouble);

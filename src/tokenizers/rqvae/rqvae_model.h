@@ -39,9 +39,10 @@ class RqvaeModel {
   [[nodiscard]] std::int64_t width() const { return encoder_.widths().front(); }
   [[nodiscard]] at::Device device() const { return store_.device(); }
 
-  /// Codes of embeddings [n, width] by argmin at every level, without dropout. In blocks of rows, so that
-  /// memory is bounded.
-  [[nodiscard]] EncodedRows encode(const at::Tensor& embeddings) const;
+  /// Codes of embeddings [n, width] by argmin at every level, without dropout, in float32 where nothing else is
+  /// asked for. In blocks of rows, so that memory is bounded.
+  [[nodiscard]] EncodedRows encode(const at::Tensor& embeddings,
+                                   Precision precision = Precision::kFloat32) const;
   /// z [n, dim] likewise.
   [[nodiscard]] at::Tensor latent(const at::Tensor& embeddings) const;
 

@@ -146,6 +146,7 @@ TEST(Mlp, Bfloat16IsCloseToFloat32) {
   EXPECT_LT((a - b).norm().item<double>(), 2e-2 * a.norm().item<double>());
   EXPECT_GT((a - b).norm().item<double>(), 1e-4 * a.norm().item<double>());
   EXPECT_TRUE(at::equal(narrow.mlp.infer(x), wide.mlp.infer(x)));
+  EXPECT_TRUE(at::equal(narrow.mlp.infer(x, Precision::kBFloat16), b));
   EXPECT_LT((narrow.mlp.infer(x) - a).norm().item<double>(), 1e-6 * a.norm().item<double>());
   a.square().sum().backward();
   b.square().sum().backward();
