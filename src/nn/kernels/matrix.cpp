@@ -15,9 +15,14 @@ constexpr std::int64_t at_most(std::int64_t n, std::int64_t limit) {
   return n < limit ? n : limit;
 }
 
+constexpr std::int64_t even(std::int64_t depth) {
+  return (depth + 1) / 2 * 2;
+}
+
 void pack(const Bf16* b, std::int64_t ld, std::int64_t depth, std::int64_t columns, Bf16* packed) {
   for (std::int64_t j = 0; j < columns; j += kPanel) {
-    Pairs::right(b + j, ld, depth, at_most(columns - j, kPanel), reinterpret_cast<Pair*>(packed + depth * j));
+    Pairs::right(b + j, ld, depth, at_most(columns - j, kPanel),
+                 reinterpret_cast<Pair*>(packed + even(depth) * j));
   }
 }
 
@@ -58,16 +63,13 @@ void outer_add(const Bf16* a, std::int64_t lda, const Bf16* b, std::int64_t ldb,
   auto* left = reinterpret_cast<Pair*>(scratch);
   Bf16* right = scratch + MatrixKernels::kOuterDepth * MatrixKernels::kOuterRows;
   for (std::int64_t k = 0; k < depth; k += MatrixKernels::kOuterDepth) {
-    const std::int64_t taken = at_most(depth - k, MatrixKernels::kOuterDepth), even = (taken + 1) / 2 * 2;
-    for (std::int64_t j = 0; j < columns; j += kPanel) {
-      Pairs::right(b + k * ldb + j, ldb, taken, at_most(columns - j, kPanel),
-                   reinterpret_cast<Pair*>(right + even * j));
-    }
+    const std::int64_t taken = at_most(depth - k, MatrixKernels::kOuterDepth);
+    pack(b + k * ldb, ldb, taken, columns, right);
     for (std::int64_t i = 0; i < rows; i += MatrixKernels::kOuterRows) {
       const std::int64_t count = at_most(rows - i, MatrixKernels::kOuterRows);
       Pairs::right(a + k * lda + i, lda, taken, count, left);
-      multiply_panels({left, 1, padded(count)}, count, even, columns, right, {c + i * ldc, ldc}, c + i * ldc,
-                      ldc);
+      multiply_panels({left, 1, padded(count)}, count, even(taken), columns, right, {c + i * ldc, ldc},
+                      c + i * ldc, ldc);
     }
   }
 }
