@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <latch>
 #include <limits>
 #include <thread>
 #include <tuple>
@@ -199,13 +200,15 @@ TEST_F(ProductsByKernels, ThreadsMayPackAWeightAtTheSameTime) {
   const at::Tensor x = test::normal({30, 64}, 1).to(at::kBFloat16);
   Weight weight(test::normal({2000, 64}, 2).to(at::kBFloat16));
   const at::Tensor expected = linear_layer(x, weight);
-  for (int round = 0; round < 20; ++round) {
+  for (int round = 0; round < 200; ++round) {
     weight.forget();
     std::vector<at::Tensor> found(4);
     std::vector<std::thread> threads;
+    std::latch together(4);
     for (at::Tensor& y : found) {
-      threads.emplace_back([&y, &x, &weight] {
+      threads.emplace_back([&y, &x, &weight, &together] {
         at::set_num_threads(1);
+        together.arrive_and_wait();
         y = linear_layer(x, weight);
       });
     }
