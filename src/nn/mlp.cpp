@@ -79,7 +79,7 @@ at::Tensor Mlp::backward(const Pass& pass, const at::Tensor& gradient, bool want
   for (std::size_t layer = layers() - 1;; --layer) {
     const at::Tensor& input = pass.inputs[layer];
     add_weight_gradient(store_.gradient(weights_[layer]), dy, input);
-    store_.gradient(biases_[layer]).add_(dy.sum(0, /*keepdim=*/false, at::kFloat));
+    add_column_sums(store_.gradient(biases_[layer]), dy);
     if (layer == 0 && !wants_x) return {};
     at::Tensor dx = linear_input_gradient(dy, store_.compute(weights_[layer]));
     if (layer == 0) return scaled_dropout(dx, 1, pass.dropouts[0], at::kFloat);

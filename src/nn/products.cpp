@@ -4,6 +4,7 @@
 
 #include "nn/kernel_call.h"
 #include "nn/kernels/matrix.h"
+#include "nn/packed.h"
 
 namespace genrec {
 namespace {
@@ -191,6 +192,21 @@ void add_weight_gradient(const at::Tensor& dw, const at::Tensor& dy, const at::T
     return;
   }
   add_product(dw, dy.t(), x);
+}
+
+void add_column_sums(const at::Tensor& sums, const at::Tensor& x) {
+  if (!uses_kernels(x)) {
+    sums.add_(x.sum(0, /*keepdim=*/false, at::kFloat));
+    return;
+  }
+  const std::int64_t rows = x.size(0), n = x.size(1), ld = x.stride(0);
+  TORCH_CHECK(in_rows(x) && sums.is_contiguous() && sums.numel() == n, "no place for the sums of ", n,
+              " columns: ", sums.sizes());
+  by_precision(x, [&]<typename T>(T) {
+    parallel_steps(n, kPanel, rows * kPanel, [&](std::int64_t first, std::int64_t count) {
+      kernels<T>().add_column_sums(elements<T>(x) + first, ld, elements<float>(sums) + first, rows, count);
+    });
+  });
 }
 
 }  // namespace genrec

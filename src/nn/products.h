@@ -26,5 +26,7 @@ void linear_input_gradient_into(const at::Tensor& dx, const at::Tensor& dy, cons
 void add_linear_input_gradient(const at::Tensor& total, const at::Tensor& dy, const at::Tensor& w);
 /// dw [out, in] float32 += dy^T x.
 void add_weight_gradient(const at::Tensor& dw, const at::Tensor& dy, const at::Tensor& x);
+/// sums [n] float32 += the sums of the columns of x [rows, n]: the gradient of a bias.
+void add_column_sums(const at::Tensor& sums, const at::Tensor& x);
 
 }  // namespace genrec

@@ -1,10 +1,11 @@
-// Speed of constrained decoding: TIGER's T5 with random weights, Beauty's test users, 20 beams over the trie
-// of all identifiers; or, with --regenerate, Beauty's titles as prompts and any code at its position, as SIIT
+// Speed of constrained decoding: a T5 with random weights, a dataset's test users, 20 beams over the trie of
+// all identifiers; or, with --regenerate, its titles as prompts and any code at its position, as SIIT
 // regenerates identifiers. Before the clock starts, a search with a beam for every identifier of a small trie
 // is compared with teacher forcing.
 //
-//   bench_decode --data DIR [--regenerate --spiece FILE] [--threads 2] [--precision f32|bf16]
-//                [--vocabulary full|codes] [--batch 32] [--users 256] [--repeat 3]
+//   bench_decode --data DIR [--name Beauty] [--model tiger|t5-small] [--regenerate --spiece FILE]
+//                [--threads 2] [--precision f32|bf16] [--vocabulary full|codes] [--batch 32] [--users 256]
+//                [--repeat 3]
 #include <ATen/ATen.h>
 
 #include <algorithm>
@@ -15,8 +16,8 @@
 #include <span>
 #include <string>
 
-#include "bench/beauty.h"
 #include "bench/bench.h"
+#include "bench/bench_data.h"
 #include "decoding/parallel_generator.h"
 #include "model/t5_cost.h"
 #include "nn/memory.h"
@@ -28,22 +29,22 @@
 namespace {
 
 using namespace genrec;
-using bench::Beauty;
+using bench::BenchData;
 
 constexpr std::int32_t kBeams = 20;
 constexpr std::int32_t kTitlePieces = 64;
 
 /// The largest difference between the search's log-probabilities and teacher forcing, over all identifiers of
 /// a small trie; infinite when the search misses one or orders them otherwise.
-double search_error(const T5Model& model, const Beauty& beauty) {
+double search_error(const T5Model& model, const BenchData& data) {
   constexpr ItemId kItems = 40;
   constexpr double kWrong = std::numeric_limits<double>::infinity();
   std::vector<std::int64_t> offsets{0};
   Seq2SeqBatch batch;
   std::vector<TokenId> tokens;
-  const PackedSequences source = beauty.sources({0, 1});
+  const PackedSequences source = data.sources({0, 1});
   for (ItemId item = 0; item < kItems; ++item) {
-    const auto identifier = beauty.items().of(item);
+    const auto identifier = data.items().of(item);
     tokens.insert(tokens.end(), identifier.begin(), identifier.end());
     offsets.push_back(static_cast<std::int64_t>(tokens.size()));
     for (PackedSequences* part : {&batch.source, &batch.target}) {
@@ -80,15 +81,15 @@ struct Task {
   TokenAutomaton automaton;
 };
 
-Task recommendation(const Beauty& beauty) {
-  return {[&beauty](Range users) { return beauty.sources(users); }, PrefixTrie(beauty.items()).automaton()};
+Task recommendation(const BenchData& data) {
+  return {[&data](Range users) { return data.sources(users); }, PrefixTrie(data.items()).automaton()};
 }
 
-Task regeneration(const Beauty& beauty, const std::string& spiece) {
+Task regeneration(const BenchData& data, const std::string& spiece) {
   const TextTokenizer text{std::filesystem::path(spiece)};
   const auto prompts = std::make_shared<Prompts>(builtin_templates(), text);
-  const auto titles = std::make_shared<TitlePieces>(beauty.titles(), text, kTitlePieces);
-  const auto task = std::make_shared<AlignmentTask>(*titles, beauty.items(), *prompts);
+  const auto titles = std::make_shared<TitlePieces>(data.titles(), text, kTitlePieces);
+  const auto task = std::make_shared<AlignmentTask>(*titles, data.items(), *prompts);
   return {[prompts, titles, task](Range items) {
             PackedSequences sources;
             for (std::int64_t i = items.begin; i < items.end; ++i) {
@@ -96,32 +97,31 @@ Task regeneration(const Beauty& beauty, const std::string& spiece) {
             }
             return sources;
           },
-          regeneration_automaton(beauty.table(), beauty.tokens())};
+          regeneration_automaton(data.table(), data.tokens())};
 }
 
 Json run(const bench::Options& options) {
   keep_freed_memory();
-  if (options.at("--data").empty()) throw UsageError("--data DIR: the folder of Beauty.inter.json");
   const bool regenerate = options.at("--regenerate") == "1";
   if (regenerate && (options.at("--spiece").empty() || options.at("--vocabulary") != "full")) {
     throw UsageError("--regenerate needs --spiece FILE and --vocabulary full: titles are text");
   }
-  const Beauty beauty(options.at("--data"), options.at("--vocabulary"), regenerate);
+  const BenchData data(options.at("--data"), options.at("--name"), options.at("--vocabulary"), regenerate);
   const int threads = bench::number(options, "--threads");
   const std::int64_t batch = bench::number(options, "--batch"), count = bench::number(options, "--users");
   const Precision wanted = options.at("--precision") == "bf16" ? Precision::kBFloat16 : Precision::kFloat32;
   const Precision precision = effective_precision(wanted, at::kCPU);
-  T5Config config = T5Config::preset("tiger");
-  config.vocab_size = beauty.vocabulary();
+  T5Config config = T5Config::preset(options.at("--model"));
+  config.vocab_size = data.vocabulary();
   T5Model model(config, at::kCPU, precision);
   model.initialise(1);
-  const double error = search_error(model, beauty);
+  const double error = search_error(model, data);
   bench::require(error < (precision == Precision::kFloat32 ? 1e-3 : 1.0),
                  "the search differs from teacher forcing by " + std::to_string(error));
 
-  bench::require(count >= 1 && count <= (regenerate ? beauty.items().items() : beauty.users()),
+  bench::require(count >= 1 && count <= (regenerate ? data.items().items() : data.users()),
                  "--users: there are not so many");
-  const Task task = regenerate ? regeneration(beauty, options.at("--spiece")) : recommendation(beauty);
+  const Task task = regenerate ? regeneration(data, options.at("--spiece")) : recommendation(data);
   const auto decode = [&](std::int64_t inputs) {
     generate_in_blocks(model, inputs, batch, threads, task.sources, task.automaton, {.beams = kBeams},
                        [](auto, auto, auto) {}, {});
@@ -133,13 +133,13 @@ Json run(const bench::Options& options) {
   return {{regenerate ? "items_per_s" : "users_per_s", rates.json()},
           {"cpu_ms_per_unit", rates.cpu_ms_per_unit},
           {"gflop_per_unit",
-           T5Cost(config).search(source, kBeams, static_cast<double>(beauty.items().max_length())) / 1e9},
+           T5Cost(config).search(source, kBeams, static_cast<double>(data.items().max_length())) / 1e9},
           {"precision", precision_name(precision)},
           {"threads", threads},
           {"batch", batch},
           {"beams", kBeams},
-          {"vocab_size", beauty.vocabulary()},
-          {"all_users", beauty.users()},
+          {"vocab_size", data.vocabulary()},
+          {"all_users", data.users()},
           {"source_tokens", source},
           {"check_error", error},
           {"allocator", allocator_name()},
@@ -152,6 +152,8 @@ int main(int argc, char** argv) {
   return genrec::bench::run("decode", [&] {
     return run(genrec::bench::arguments(argc, argv,
                                         {{"--data", ""},
+                                         {"--name", "Beauty"},
+                                         {"--model", "tiger"},
                                          {"--spiece", ""},
                                          {"--threads", "2"},
                                          {"--precision", "f32"},

@@ -1,8 +1,9 @@
-// Speed of training: TIGER's T5 on Beauty, random batches of all-prefix samples; forward, backward, clipping,
+// Speed of training: a T5 on a dataset, random batches of all-prefix samples; forward, backward, clipping,
 // AdamW. Before the clock starts, the loss of a fixed model is compared with a stored value.
 //
-//   bench_train --data DIR [--threads 2] [--precision f32|bf16] [--vocabulary full|codes] [--force-bf16]
-//               [--batch 256] [--dropout 0.1] [--warmup 3] [--steps 10] [--repeat 3]
+//   bench_train --data DIR [--name Beauty] [--model tiger|t5-small] [--threads 2] [--precision f32|bf16]
+//               [--vocabulary full|codes] [--force-bf16] [--batch 256] [--dropout 0.1] [--warmup 3]
+//               [--steps 10] [--repeat 3]
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
@@ -10,8 +11,8 @@
 #include <cmath>
 #include <string>
 
-#include "bench/beauty.h"
 #include "bench/bench.h"
+#include "bench/bench_data.h"
 #include "model/t5_cost.h"
 #include "model/t5_model.h"
 #include "nn/kernels/kernels.h"
@@ -22,7 +23,7 @@
 namespace {
 
 using namespace genrec;
-using bench::Beauty;
+using bench::BenchData;
 
 constexpr double kFixedLoss = 5.314906;
 
@@ -78,28 +79,27 @@ Json run(const bench::Options& options) {
   bench::require(
       std::abs(check - kFixedLoss) < 1e-4 * kFixedLoss,
       "the fixed model's loss is " + std::to_string(check) + ", not " + std::to_string(kFixedLoss));
-  if (options.at("--data").empty()) throw UsageError("--data DIR: the folder of Beauty.inter.json");
-  const Beauty beauty(options.at("--data"), options.at("--vocabulary"));
+  const BenchData data(options.at("--data"), options.at("--name"), options.at("--vocabulary"));
   const std::int64_t size = bench::number(options, "--batch"), steps = bench::number(options, "--steps");
   const double dropout = std::stod(options.at("--dropout"));
   const Precision wanted = options.at("--precision") == "bf16" ? Precision::kBFloat16 : Precision::kFloat32;
   const Precision precision =
       options.at("--force-bf16") == "1" ? wanted : effective_precision(wanted, at::kCPU);
-  T5Config config = T5Config::preset("tiger");
-  config.vocab_size = beauty.vocabulary();
+  T5Config config = T5Config::preset(options.at("--model"));
+  config.vocab_size = data.vocabulary();
   T5Model model(config, at::kCPU, precision);
   model.initialise(1);
   AdamW optimizer(model.parameters(), {});
   std::int64_t step = 0;
   for (; step < bench::number(options, "--warmup"); ++step) {
-    train_step(model, optimizer, beauty.batch(step, size), dropout, step);
+    train_step(model, optimizer, data.batch(step, size), dropout, step);
   }
   double loss = 0;
   SequenceLengths tokens;
   const bench::Rates rates =
       bench::measure(bench::number(options, "--repeat"), static_cast<double>(size * steps), [&] {
         for (std::int64_t i = 0; i < steps; ++i, ++step) {
-          const Seq2SeqBatch batch = beauty.batch(step, size);
+          const Seq2SeqBatch batch = data.batch(step, size);
           tokens.source += static_cast<double>(batch.source.size());
           tokens.target += static_cast<double>(batch.target.size());
           loss = train_step(model, optimizer, batch, dropout, step);
@@ -115,8 +115,8 @@ Json run(const bench::Options& options) {
           {"threads", bench::number(options, "--threads")},
           {"batch", size},
           {"dropout", dropout},
-          {"vocab_size", beauty.vocabulary()},
-          {"epoch_samples", beauty.training_samples()},
+          {"vocab_size", data.vocabulary()},
+          {"epoch_samples", data.training_samples()},
           {"parameters", model.parameters().parameter_count()},
           {"source_tokens_per_sample", mean.source},
           {"isa", kernel_isa()},
@@ -132,6 +132,8 @@ int main(int argc, char** argv) {
   return genrec::bench::run("train", [&] {
     return run(genrec::bench::arguments(argc, argv,
                                         {{"--data", ""},
+                                         {"--name", "Beauty"},
+                                         {"--model", "tiger"},
                                          {"--threads", "2"},
                                          {"--precision", "f32"},
                                          {"--vocabulary", "full"},

@@ -49,29 +49,56 @@ class Bench:
         self.gflop, self.peer, self.peer_rate = gflop, peer, peer_rate
 
 
-def benches(options):
-    tests, data = Path(options.build) / "tests", Path(options.data)
-    common = ["--threads", options.threads, "--repeat", options.repeat]
-    t5 = ["--data", data, "--precision", options.precision, *common]
+def peer_config(options, model):
+    """The peer's config.json of a model; T5-small's is TIGER's with other sizes."""
+    config = Path(options.t5) / "config.tiger.json"
+    if model == "tiger" or not config.exists():
+        return config
+    sizes = {"d_model": 512, "d_ff": 2048, "num_layers": 6, "num_decoder_layers": 6, "num_heads": 8}
+    changed = Path(options.scratch) / f"config.{model}.json"
+    changed.write_text(json.dumps({**json.loads(config.read_text()), **sizes}))
+    return changed
+
+
+def t5_benches(options, suffix, model, dataset, folder, vocabulary, said):
+    """Training and decoding of a T5 with the identifiers of a dataset."""
+    if not Path(folder).is_dir():
+        print(f"SKIPPED: {said}: no folder {folder} with {dataset}.inter.json", file=sys.stderr)
+        return []
+    tests, small = Path(options.build) / "tests", model != "tiger"
+    ours = ["--data", folder, "--name", dataset, "--model", model, "--vocabulary", vocabulary, "--precision",
+            options.precision, "--threads", options.threads, "--repeat", options.repeat]
+    peer = ["--inter", Path(folder) / f"{dataset}.inter.json", "--index", Path(folder) / f"{dataset}.index.json",
+            "--config", peer_config(options, model), "--dtype", options.precision, "--threads", options.threads,
+            "--vocab", vocabulary]
     hf = [options.python, Path(options.peers) / "hf_tiger.py"]
-    peer_t5 = ["--inter", data / "Beauty.inter.json", "--index", data / "Beauty.index.json", "--config",
-               Path(options.t5) / "config.tiger.json", "--dtype", options.precision, "--threads", options.threads]
+    steps = ["--batch", "64", "--warmup", "1", "--steps", "2"] if small else ["--batch", "256"]
+    users, peer_users = ("64", "32") if small else ("256", "128")
+    return [
+        Bench(f"train{suffix}", f"training, {said}, batch {steps[1]}, dropout 0.1", "samples/s",
+              [tests / "bench_train", *ours, *steps], lambda r: median(r["samples_per_s"]), "gflop_per_sample",
+              [*hf, "train-speed", *peer, *steps], lambda r: median(r["samples_per_s"])),
+        Bench(f"decode{suffix}", f"constrained decoding, {said}, 20 beams", "users/s",
+              [tests / "bench_decode", *ours, "--users", users], lambda r: median(r["users_per_s"]), "gflop_per_unit",
+              [*hf, "decode-speed", *peer, "--batches", "8,16,32", "--users", peer_users],
+              lambda r: median(r["best"]["users_per_s"]))]
+
+
+def benches(options):
+    tests = Path(options.build) / "tests"
+    common = ["--threads", options.threads, "--repeat", options.repeat]
     result = []
-    for vocabulary, said in (("full", "33,065 tokens"), ("codes", "codes only")):
-        suffix, chosen = ("" if vocabulary == "full" else "-codes"), ["--vocab", vocabulary]
+    for case in (("", "tiger", "Beauty", options.data, "full", "TIGER's T5 on Beauty, 33,065 tokens"),
+                 ("-codes", "tiger", "Beauty", options.data, "codes", "TIGER's T5 on Beauty, codes only"),
+                 ("-yelp", "tiger", "Yelp", options.yelp, "full", "TIGER's T5 on Yelp, 33,124 tokens"),
+                 ("-small", "t5-small", "Beauty", options.data, "full", "T5-small on Beauty, 33,065 tokens")):
+        result += t5_benches(options, *case)
+    for suffix, said, more in (("", "TIGER's T5", []), ("-small", "T5-small", ["--model", "t5-small", "--users", "64"])):
         result.append(Bench(
-            f"train{suffix}", f"training, TIGER's T5 on Beauty, batch 256, dropout 0.1, {said}", "samples/s",
-            [tests / "bench_train", *t5, "--vocabulary", vocabulary], lambda r: median(r["samples_per_s"]),
-            "gflop_per_sample", [*hf, "train-speed", *peer_t5, *chosen], lambda r: median(r["samples_per_s"])))
-        result.append(Bench(
-            f"decode{suffix}", f"constrained decoding, 20 beams, {said}", "users/s",
-            [tests / "bench_decode", *t5, "--vocabulary", vocabulary], lambda r: median(r["users_per_s"]),
-            "gflop_per_unit", [*hf, "decode-speed", *peer_t5, *chosen, "--batches", "8,16,32", "--users", "128"],
-            lambda r: median(r["best"]["users_per_s"])))
-    result.append(Bench(
-        "regenerate", "regeneration from titles, 20 candidates", "items/s",
-        [tests / "bench_decode", *t5, "--regenerate", "--spiece", Path(options.t5) / "spiece.model"],
-        lambda r: median(r["items_per_s"]), "gflop_per_unit"))
+            f"regenerate{suffix}", f"regeneration from Beauty's titles, {said}, 20 candidates", "items/s",
+            [tests / "bench_decode", "--data", options.data, "--precision", options.precision, *common, "--regenerate",
+             "--spiece", Path(options.t5) / "spiece.model", *more],
+            lambda r: median(r["items_per_s"]), "gflop_per_unit"))
     peer_rqvae = [options.python, Path(options.peers) / "rqvae_speed.py", "--threads", options.threads]
     full, letter = ["--sinkhorn", "--collaborative"], ["--hidden", "2048,1024,512,256,128,64"]
     for name, what, layers, more in (("rqvae", "RQ-VAE, 384-512-256-128-64-32, batch 1,024", [], []),
@@ -216,6 +243,7 @@ def parsed():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", default="build")
     parser.add_argument("--data", default="../shared/data/beauty", help="folder with Beauty.inter.json and the others")
+    parser.add_argument("--yelp", default="../shared/data/yelp", help="folder with Yelp.inter.json and Yelp.index.json")
     parser.add_argument("--t5", default="../shared/t5", help="folder with spiece.model and, for the peer, config.tiger.json")
     parser.add_argument("--peers", default="../shared/peers", help="folder with hf_tiger.py, rqvae_speed.py")
     parser.add_argument("--python", default=".venv/bin/python", help="one with torch and transformers, for the peers")
@@ -230,6 +258,11 @@ def parsed():
 
 def main():
     options = parsed()
+    with tempfile.TemporaryDirectory() as options.scratch:
+        return report_on(options)
+
+
+def report_on(options):
     old = json.loads(Path(options.compare).read_text()) if options.compare else None
     probe = subprocess.run([options.python, "-c", "import torch, transformers, h5py"], capture_output=True) \
         if Path(options.python).exists() else None

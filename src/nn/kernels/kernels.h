@@ -58,6 +58,8 @@ struct Kernels {
   /// dx += gradient through the norm; dweight += its weight's gradient over these rows.
   void (*norm_backward)(const float* x, const float* weight, const float* rstd, const T* dout, float* dx,
                         float* dweight, std::int64_t rows, std::int64_t n);
+  /// sums += the sums of x's columns; a row of x begins `ld` elements after the one before.
+  void (*add_column_sums)(const T* x, std::int64_t ld, float* sums, std::int64_t rows, std::int64_t n);
   /// out = x + dropout(y); out may be x.
   void (*add_dropout)(const float* x, const T* y, float* out, const DropoutMask& mask, std::int64_t rows,
                       std::int64_t n);

@@ -39,6 +39,26 @@ void norm_backward(const float* x, const float* weight, const float* rstd, const
 }
 
 template <typename T>
+void add_column_sums(const T* x, std::int64_t ld, float* sums, std::int64_t rows, std::int64_t n) {
+  constexpr int kVectors = 4;
+  std::int64_t j = 0;
+  for (; j + kVectors * kLanes <= n; j += kVectors * kLanes) {
+    V total[kVectors] = {};
+    for (std::int64_t row = 0; row < rows; ++row) {
+      for (int i = 0; i < kVectors; ++i) total[i] += load(x + row * ld + j + i * kLanes);
+    }
+    for (int i = 0; i < kVectors; ++i) {
+      store(sums + j + i * kLanes, load(sums + j + i * kLanes) + total[i]);
+    }
+  }
+  for (; j < n; j += kLanes) {
+    V total{};
+    for (std::int64_t row = 0; row < rows; ++row) total += load(x + row * ld + j, n - j);
+    store(sums + j, load(sums + j, n - j) + total, n - j);
+  }
+}
+
+template <typename T>
 void add_dropout(const float* x, const T* y, float* out, const DropoutMask& mask, std::int64_t rows,
                  std::int64_t n) {
   for (std::int64_t row = 0; row < rows; ++row, x += n, y += n, out += n) {
@@ -117,6 +137,7 @@ template <typename T>
 void fill_rows(Kernels<T>& table) {
   table.norm = norm<T>;
   table.norm_backward = norm_backward<T>;
+  table.add_column_sums = add_column_sums<T>;
   table.add_dropout = add_dropout<T>;
   table.dropout_from_float = dropout<float, T>;
   table.dropout_to_float = dropout<T, float>;

@@ -92,6 +92,14 @@ TEST_P(Products, SumsAreAddedToWhatIsThere) {
   EXPECT_TRUE(frame_is_whole(dw));
 }
 
+TEST_P(Products, ColumnSumsAreAdded) {
+  const at::Tensor before = test::normal({dy.size(1)}, 6), sums = framed(before.unsqueeze(0), at::kFloat, 4);
+  add_column_sums(sums.select(0, 0), dy);
+  const at::Tensor ones = at::ones({1, dy.size(0)}, dy.options());
+  expect_product(sums, ones, dy, before.unsqueeze(0));
+  EXPECT_TRUE(frame_is_whole(sums));
+}
+
 TEST_P(Products, NothingAroundAResultIsWritten) {
   const at::Tensor y = framed(dy, type, 5), dx = framed(x, type, 3);
   linear_layer_into(y, x, w);

@@ -1,6 +1,6 @@
 #pragma once
-// Amazon Beauty as the benchmarks of TIGER's T5 use it: the last 20 items, identifiers alone and the end
-// token, the same samples in the same order at each call.
+// A dataset as the benchmarks of a T5 use it: the last 20 items, identifiers alone and the end token, the
+// same samples in the same order at each call.
 #include <cstdint>
 #include <span>
 #include <string>
@@ -16,14 +16,16 @@
 
 namespace genrec::bench {
 
-class Beauty {
+class BenchData {
  public:
   static constexpr std::int32_t kHistory = 20;
 
-  /// `vocabulary`: "full" has T5's 32,100 text pieces before the codes, "codes" none.
-  Beauty(const std::string& folder, const std::string& vocabulary, bool needs_text = false)
-      : dataset_(load(folder, needs_text)),
-        table_(read_index_json(folder + "/Beauty.index.json", dataset_.items())),
+  /// NAME.inter.json and NAME.index.json in the folder. `vocabulary`: "full" has T5's 32,100 text pieces
+  /// before the codes, "codes" none.
+  BenchData(const std::string& folder, const std::string& name, const std::string& vocabulary,
+            bool needs_text = false)
+      : dataset_(load(folder, name, needs_text)),
+        table_(read_index_json(folder + "/" + name + ".index.json", dataset_.items())),
         vocabulary_(text_pieces(vocabulary), table_.symbols()),
         items_(table_, vocabulary_),
         test_(evaluation_samples(dataset_.interactions, Split::kTest)) {
@@ -66,10 +68,11 @@ class Beauty {
   }
 
  private:
-  static Dataset load(const std::string& folder, bool needs_text) {
+  static Dataset load(const std::string& folder, const std::string& name, bool needs_text) {
+    if (folder.empty()) throw UsageError("--data DIR: the folder of " + name + ".inter.json");
     DataOptions options;
     options.dir = folder;
-    options.name = "Beauty";
+    options.name = name;
     options.needs_text = needs_text;
     DatasetRepairs repairs;
     return load_dataset(options, 1, 0, 1, repairs);
