@@ -200,8 +200,9 @@ void add_column_sums(const at::Tensor& sums, const at::Tensor& x) {
     return;
   }
   const std::int64_t rows = x.size(0), n = x.size(1), ld = x.stride(0);
-  TORCH_CHECK(in_rows(x) && sums.is_contiguous() && sums.numel() == n, "no place for the sums of ", n,
-              " columns: ", sums.sizes());
+  TORCH_CHECK(in_rows(x) && sums.is_cpu() && sums.scalar_type() == at::kFloat && sums.is_contiguous() &&
+                  sums.numel() == n,
+              "no place for the sums of ", n, " columns: ", sums.sizes(), " ", sums.scalar_type());
   by_precision(x, [&]<typename T>(T) {
     parallel_steps(n, kPanel, rows * kPanel, [&](std::int64_t first, std::int64_t count) {
       kernels<T>().add_column_sums(elements<T>(x) + first, ld, elements<float>(sums) + first, rows, count);

@@ -35,6 +35,10 @@ class BenchData {
         training_.push_back({static_cast<std::int32_t>(row), static_cast<std::int32_t>(t)});
       }
     }
+    if (training_.empty() || test_.empty()) {
+      throw DataError(folder + "/" + name +
+                      ".inter.json: no user has the four items that a training sample takes");
+    }
     RandomStream(1, Purpose::kTest).shuffle(std::span(training_));
     RandomStream(1, Purpose::kUserSample).shuffle(std::span(test_));
   }
@@ -69,7 +73,8 @@ class BenchData {
 
  private:
   static Dataset load(const std::string& folder, const std::string& name, bool needs_text) {
-    if (folder.empty()) throw UsageError("--data DIR: the folder of " + name + ".inter.json");
+    if (folder.empty() || name.empty())
+      throw UsageError("--data DIR, --name NAME: the folder of NAME.inter.json");
     DataOptions options;
     options.dir = folder;
     options.name = name;

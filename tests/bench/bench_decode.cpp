@@ -3,7 +3,7 @@
 // regenerates identifiers. Before the clock starts, a search with a beam for every identifier of a small trie
 // is compared with teacher forcing.
 //
-//   bench_decode --data DIR [--name Beauty] [--model tiger|t5-small] [--regenerate --spiece FILE]
+//   bench_decode --data DIR [--name Beauty] [--model PRESET] [--regenerate --spiece FILE]
 //                [--threads 2] [--precision f32|bf16] [--vocabulary full|codes] [--batch 32] [--users 256]
 //                [--repeat 3]
 #include <ATen/ATen.h>
@@ -37,13 +37,13 @@ constexpr std::int32_t kTitlePieces = 64;
 /// The largest difference between the search's log-probabilities and teacher forcing, over all identifiers of
 /// a small trie; infinite when the search misses one or orders them otherwise.
 double search_error(const T5Model& model, const BenchData& data) {
-  constexpr ItemId kItems = 40;
+  const auto count = static_cast<ItemId>(std::min<std::int64_t>(40, data.items().items()));
   constexpr double kWrong = std::numeric_limits<double>::infinity();
   std::vector<std::int64_t> offsets{0};
   Seq2SeqBatch batch;
   std::vector<TokenId> tokens;
   const PackedSequences source = data.sources({0, 1});
-  for (ItemId item = 0; item < kItems; ++item) {
+  for (ItemId item = 0; item < count; ++item) {
     const auto identifier = data.items().of(item);
     tokens.insert(tokens.end(), identifier.begin(), identifier.end());
     offsets.push_back(static_cast<std::int64_t>(tokens.size()));
@@ -57,7 +57,7 @@ double search_error(const T5Model& model, const BenchData& data) {
   }
   const PrefixTrie trie(offsets, tokens);
   const at::Tensor log_p = at::log_softmax(model.logits(batch).to(at::kDouble), -1);
-  const auto found = generate(model, source, trie.automaton(), {.beams = kItems}).front();
+  const auto found = generate(model, source, trie.automaton(), {.beams = count}).front();
   std::int64_t items = 0;
   double largest = 0;
   for (std::size_t h = 0; h < found.size(); ++h) {
@@ -72,7 +72,7 @@ double search_error(const T5Model& model, const BenchData& data) {
       ++items;
     }
   }
-  return items == kItems ? largest : kWrong;
+  return items == count ? largest : kWrong;
 }
 
 /// What is decoded: sources, and what may be said of them.

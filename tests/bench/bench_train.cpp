@@ -1,7 +1,7 @@
 // Speed of training: a T5 on a dataset, random batches of all-prefix samples; forward, backward, clipping,
 // AdamW. Before the clock starts, the loss of a fixed model is compared with a stored value.
 //
-//   bench_train --data DIR [--name Beauty] [--model tiger|t5-small] [--threads 2] [--precision f32|bf16]
+//   bench_train --data DIR [--name Beauty] [--model PRESET] [--threads 2] [--precision f32|bf16]
 //               [--vocabulary full|codes] [--force-bf16] [--batch 256] [--dropout 0.1] [--warmup 3]
 //               [--steps 10] [--repeat 3]
 #include <ATen/ATen.h>

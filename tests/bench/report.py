@@ -2,8 +2,8 @@
 """Runs the benchmarks of the hot paths beside the Python peers and the machine's ceilings, all in one go on one
 machine, and writes one JSON file and one table (launch/bench.sh; Python's standard library only).
 
-    report.py --build build --data DATA [--peers FOLDER --python PYTHON] [--threads 2] [--repeat 3]
-              [--precision f32|bf16] [--only train,decode,...] [--out FILE.json] [--compare OLD.json]
+    report.py --build build --data DATA [--yelp DATA] [--peers FOLDER --python PYTHON] [--threads 2]
+              [--repeat 3] [--precision f32|bf16] [--only train,decode,...] [--out FILE.json] [--compare OLD.json]
 
 A benchmark checks its results before it starts its clock. What cannot run here is named, not left out in silence.
 With --compare, a rate relative to the machine's own ceiling that fell by more than a tenth ends it with exit code 1.
@@ -60,11 +60,13 @@ def peer_config(options, model):
     return changed
 
 
+def users_of_small(options):
+    """A block of 32 for every thread, two at least."""
+    return str(32 * max(2, int(options.threads)))
+
+
 def t5_benches(options, suffix, model, dataset, folder, vocabulary, said):
     """Training and decoding of a T5 with the identifiers of a dataset."""
-    if not Path(folder).is_dir():
-        print(f"SKIPPED: {said}: no folder {folder} with {dataset}.inter.json", file=sys.stderr)
-        return []
     tests, small = Path(options.build) / "tests", model != "tiger"
     ours = ["--data", folder, "--name", dataset, "--model", model, "--vocabulary", vocabulary, "--precision",
             options.precision, "--threads", options.threads, "--repeat", options.repeat]
@@ -72,8 +74,8 @@ def t5_benches(options, suffix, model, dataset, folder, vocabulary, said):
             "--config", peer_config(options, model), "--dtype", options.precision, "--threads", options.threads,
             "--vocab", vocabulary]
     hf = [options.python, Path(options.peers) / "hf_tiger.py"]
-    steps = ["--batch", "64", "--warmup", "1", "--steps", "2"] if small else ["--batch", "256"]
-    users, peer_users = ("64", "32") if small else ("256", "128")
+    steps = ["--batch", "64", "--warmup", "1", "--steps", "8"] if small else ["--batch", "256"]
+    users, peer_users = (users_of_small(options), "32") if small else ("256", "128")
     return [
         Bench(f"train{suffix}", f"training, {said}, batch {steps[1]}, dropout 0.1", "samples/s",
               [tests / "bench_train", *ours, *steps], lambda r: median(r["samples_per_s"]), "gflop_per_sample",
@@ -88,12 +90,13 @@ def benches(options):
     tests = Path(options.build) / "tests"
     common = ["--threads", options.threads, "--repeat", options.repeat]
     result = []
-    for case in (("", "tiger", "Beauty", options.data, "full", "TIGER's T5 on Beauty, 33,065 tokens"),
+    for case in (("", "tiger", "Beauty", options.data, "full", "TIGER's T5 on Beauty, full vocabulary"),
                  ("-codes", "tiger", "Beauty", options.data, "codes", "TIGER's T5 on Beauty, codes only"),
-                 ("-yelp", "tiger", "Yelp", options.yelp, "full", "TIGER's T5 on Yelp, 33,124 tokens"),
-                 ("-small", "t5-small", "Beauty", options.data, "full", "T5-small on Beauty, 33,065 tokens")):
+                 ("-yelp", "tiger", "Yelp", options.yelp, "full", "TIGER's T5 on Yelp, full vocabulary"),
+                 ("-small", "t5-small", "Beauty", options.data, "full", "T5-small on Beauty, full vocabulary")):
         result += t5_benches(options, *case)
-    for suffix, said, more in (("", "TIGER's T5", []), ("-small", "T5-small", ["--model", "t5-small", "--users", "64"])):
+    small = ["--model", "t5-small", "--users", users_of_small(options)]
+    for suffix, said, more in (("", "TIGER's T5", []), ("-small", "T5-small", small)):
         result.append(Bench(
             f"regenerate{suffix}", f"regeneration from Beauty's titles, {said}, 20 candidates", "items/s",
             [tests / "bench_decode", "--data", options.data, "--precision", options.precision, *common, "--regenerate",
@@ -282,9 +285,19 @@ def report_on(options):
     report = {"date": datetime.date.today().isoformat(), "commit": commit(Path(__file__).parent),
               "machine": processor(), "precision": options.precision,
               "ceiling": ceiling,
-              "benches": {}, "failed": {}}
+              "benches": {}, "skipped": [], "failed": {}}
+    out = Path(options.out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+
+    def save():  # after each measurement: an end before its time loses none
+        out.write_text(json.dumps(report, indent=1) + "\n")
+
     for bench in chosen:
         if names and bench.name not in names:
+            continue
+        if bench.name.endswith("-yelp") and not Path(options.yelp).is_dir():
+            report["skipped"].append(bench.name)
+            print(f"SKIPPED: {bench.name}: no folder {options.yelp} (--yelp)", file=sys.stderr)
             continue
         print(f"measures {bench.name}", file=sys.stderr, flush=True)
         try:
@@ -292,15 +305,14 @@ def report_on(options):
         except FAILURES as error:
             report["failed"][bench.name] = str(error)
             print(f"FAILED: {bench.name}: {error}", file=sys.stderr)
+        save()
     if not names or "start" in names:
         try:
             report["start_seconds"] = start_seconds(options)
         except FAILURES as error:
             report["failed"]["start"] = str(error)
             print(f"FAILED: start: {error}", file=sys.stderr)
-    out = Path(options.out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(report, indent=1) + "\n")
+    save()
     print(table(report))
     fell = compare(report, old) if old else []
     if fell:

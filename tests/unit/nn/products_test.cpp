@@ -47,6 +47,7 @@ class Products : public testing::TestWithParam<std::tuple<at::ScalarType, Shape>
     w = framed(test::normal({out, in}, 2), type, 4);
     dy = framed(test::normal({n, out}, 3), type, 6);
   }
+  void TearDown() override { at::set_num_threads(threads_); }
   /// |got - a b| against `bound` of the sum of |a| |b|, and of the result where that is rounded.
   void expect_product(const at::Tensor& got, const at::Tensor& a, const at::Tensor& b,
                       const at::Tensor& before = {}) {
@@ -64,6 +65,9 @@ class Products : public testing::TestWithParam<std::tuple<at::ScalarType, Shape>
 
   at::ScalarType type = at::kFloat;
   at::Tensor x, w, dy;
+
+ private:
+  int threads_ = at::get_num_threads();
 };
 
 TEST_P(Products, LinearLayer) {
@@ -92,12 +96,22 @@ TEST_P(Products, SumsAreAddedToWhatIsThere) {
   EXPECT_TRUE(frame_is_whole(dw));
 }
 
-TEST_P(Products, ColumnSumsAreAdded) {
-  const at::Tensor before = test::normal({dy.size(1)}, 6), sums = framed(before.unsqueeze(0), at::kFloat, 4);
-  add_column_sums(sums.select(0, 0), dy);
-  const at::Tensor ones = at::ones({1, dy.size(0)}, dy.options());
-  expect_product(sums, ones, dy, before.unsqueeze(0));
-  EXPECT_TRUE(frame_is_whole(sums));
+TEST_P(Products, ColumnSumsAreAddedToWhatIsThere) {
+  const std::int64_t n = dy.size(1);
+  const at::Tensor before = test::normal({n + 40}, 6), exact = dy.to(at::kDouble).sum(0);
+  const at::Tensor allowed = dy.to(at::kDouble).abs().sum(0) * 2e-6 + 1e-6;
+  at::Tensor first;
+  for (const int number : {1, 2, 3}) {
+    at::set_num_threads(number);
+    at::Tensor around = before.clone();
+    add_column_sums(around.narrow(0, 20, n), dy);
+    const at::Tensor added = around.narrow(0, 20, n).to(at::kDouble) - before.narrow(0, 20, n);
+    EXPECT_LE(((added - exact).abs() / allowed).max().item<double>(), 1);
+    EXPECT_TRUE(at::equal(around.narrow(0, 0, 20), before.narrow(0, 0, 20)));
+    EXPECT_TRUE(at::equal(around.narrow(0, n + 20, 20), before.narrow(0, n + 20, 20)));
+    if (!first.defined()) first = around;
+    EXPECT_TRUE(at::equal(around, first)) << number << " threads";
+  }
 }
 
 TEST_P(Products, NothingAroundAResultIsWritten) {
@@ -109,13 +123,13 @@ TEST_P(Products, NothingAroundAResultIsWritten) {
   expect_product(dx, dy, w);
 }
 
-INSTANTIATE_TEST_SUITE_P(Shapes, Products,
-                         testing::Combine(testing::Values(at::kFloat, at::kBFloat16),
-                                          testing::Values(Shape{1, 1, 2}, Shape{5, 17, 6}, Shape{6, 64, 16},
-                                                          Shape{97, 65, 34}, Shape{203, 130, 64},
-                                                          Shape{40, 200, 128}, Shape{40, 1600, 512},
-                                                          Shape{40, 512, 1600}, Shape{1029, 32, 48},
-                                                          Shape{300, 7, 9}, Shape{31, 969, 10})));
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, Products,
+    testing::Combine(testing::Values(at::kFloat, at::kBFloat16),
+                     testing::Values(Shape{1, 1, 2}, Shape{5, 17, 6}, Shape{6, 64, 16}, Shape{97, 65, 34},
+                                     Shape{203, 130, 64}, Shape{40, 200, 128}, Shape{40, 1600, 512},
+                                     Shape{40, 512, 1600}, Shape{1029, 32, 48}, Shape{300, 7, 9},
+                                     Shape{31, 969, 10}, Shape{2000, 1100, 16})));
 
 /// With kernels of our own alone: a library does not promise to leave every bit as it was.
 class ProductsByKernels : public testing::Test {
